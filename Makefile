@@ -1,0 +1,105 @@
+# `make demo` shows it, `make test` tries everything; both work on a fresh Debian or Ubuntu machine with rustup and a C compiler.
+
+.PHONY: dist dist-all demo test unit integration docker hardening load bench gate fuzz deny advisories cargo-deny sbom coverage fmt lint reproducible ci release-dry-run examples figures clean
+.NOTPARALLEL:
+
+# The executable and its flavour without TLS, for this machine: target/dist/healthcheck[-plain].
+dist:
+	scripts/build-small
+	scripts/build-small "$$(uname -m)" plain
+
+# Every flavour for every architecture.
+dist-all:
+	set -e; for arch in x86_64 aarch64; do for flavour in default plain loopback; do \
+		scripts/build-small $$arch $$flavour; done; done
+
+demo:
+	scripts/docker-engine run scripts/demo
+
+test: unit integration docker
+
+unit:
+	cargo test --locked --lib --bins --test corpus
+
+# Against the executables that `make dist` leaves, and the flavour that stays on this machine.
+# What the fault server was tried with is shown.
+integration: dist
+	scripts/build-small "$$(uname -m)" loopback
+	HEALTHCHECK_BIN=$(CURDIR)/target/dist/healthcheck cargo test --locked --test '*'
+	cat target/fault-matrix.md
+
+# In containers of a real Docker engine, and the Dockerfile itself.
+docker: dist
+	scripts/docker-engine run tests/docker/run
+
+# What the ELF files say of all flavours and architectures; aarch64 runs under qemu.
+hardening:
+	tests/hardening/run
+
+# Very many checks, for minutes: not part of the tests.
+load: dist
+	scripts/docker-engine run tests/load/run
+
+bench:
+	bench/run
+
+gate:
+	scripts/gate
+
+# Every fuzz target so long, so many at a time; `make unit` runs them over their corpora.
+SECONDS ?= 60
+JOBS ?= 1
+fuzz:
+	scripts/fuzz -j $(JOBS) $(SECONDS)
+
+# Licences, versions and sources of what is linked: deny.toml. Needs no network beyond crates.io.
+deny: cargo-deny
+	cargo deny --locked check bans licenses sources
+
+# What is known against it; RustSec's list is fetched from GitHub.
+advisories: cargo-deny
+	cargo deny --locked check advisories
+
+cargo-deny:
+	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+
+# What the executables are made of, in CycloneDX: target/dist/healthcheck*.cdx.json.
+sbom:
+	scripts/sbom
+
+# The lines that the tests reach.
+coverage:
+	scripts/coverage
+
+fmt:
+	cargo fmt
+
+lint:
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --no-default-features --features services -- -D warnings
+	cargo clippy --locked --all-targets --no-default-features -- -D warnings
+	cargo clippy --locked --all-targets --features loopback-only -- -D warnings
+	if command -v shellcheck >/dev/null; then shellcheck $$(grep -lrIm1 '^#!/bin/bash' scripts .ci tests examples); fi
+
+# Two builds, from different folders and homes, are the same bytes.
+reproducible:
+	scripts/reproducible
+
+ci: test hardening lint examples gate release-dry-run
+
+# All of a release but signatures and uploads, `make reproducible` included; also whether crates.io would take the crate.
+# TAG=vX.Y.Z: for that tag.
+release-dry-run:
+	scripts/release $(TAG)
+	scripts/crate
+
+# Documents parse, examples are what their platforms publish; the pictures are drawn from what `make bench` left.
+examples:
+	scripts/check-examples
+
+figures:
+	scripts/figures
+
+clean:
+	cargo clean

@@ -1,0 +1,337 @@
+//! `http://` and `https://`: the status, and what is asked of headers and body (RFC 9110, 9112).
+//!
+//! Reading stops the moment the verdict is known, so an event stream, a slow body or a server that
+//! keeps the connection open costs nothing.
+
+pub mod request;
+pub mod response;
+
+use std::time::Duration;
+
+use request::{Request, Url};
+use response::{Body, Head};
+
+use super::json;
+use crate::deadline::Deadline;
+use crate::input::value::{self, StatusSet};
+use crate::input::{Flag, Options, Target, Usage};
+use crate::net::stream::{Stream, recognise};
+use crate::net::{Peer, Secure};
+use crate::text::{Wrong, contains};
+use crate::verdict::{Failure, Healthy, Verdict, quote};
+use crate::watch::Watch;
+
+/// The largest body that is judged.
+const BODY: usize = 1 << 20;
+
+/// How long the first bytes of a rejected answer's body are waited for: they say what is down.
+const REASON: Duration = Duration::from_millis(250);
+
+/// A request, and what its answer must be.
+#[derive(Debug)]
+pub struct Http {
+    peer: Box<Peer>,
+    url: Url,
+    request: Request,
+    status: StatusSet,
+    /// The most redirects that are followed; `None`: they are answers like any other.
+    follow: Option<u64>,
+    expect: Vec<Vec<u8>>,
+    json: Vec<json::Wanted>,
+    headers: Vec<(String, String)>,
+}
+
+impl Http {
+    /// Takes all of the options under "http, https", and what the peer takes.
+    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
+        let authority = target.authority()?;
+        let follow = options.last(Flag::Follow, |n| match n {
+            [] => Ok(10),
+            n => value::number(n),
+        })?;
+        let secure = match (target.scheme.as_str(), follow) {
+            ("https", _) => Secure::Always,
+            // A redirect may lead to https.
+            (_, Some(_)) if cfg!(feature = "tls") => Secure::Later,
+            _ => Secure::Never,
+        };
+        let peer = Peer::parse(
+            target,
+            authority,
+            options,
+            Some(if secure == Secure::Always { 443 } else { 80 }),
+            secure,
+        )?;
+        let request = Request::parse(target, authority, options)?;
+        let url =
+            Url::new(secure == Secure::Always, authority).map_err(|wrong| target.wrong(&wrong))?;
+        let http = Self {
+            peer,
+            url,
+            request,
+            status: options.last(Flag::Status, StatusSet::parse)?.unwrap_or_default(),
+            follow,
+            expect: options.each(Flag::Expect, |text| match text {
+                [] => Err("text is wanted".into()),
+                text => Ok(text.to_vec()),
+            })?,
+            json: options.each(Flag::ExpectJson, json::Wanted::parse)?,
+            headers: options.each(Flag::ExpectHeader, expected_header)?,
+        };
+        if http.request.is_head() && http.wants_body() {
+            return Err(target.wrong(
+                "want another method than HEAD: its answers have no body to expect anything of",
+            ));
+        }
+        Ok(http)
+    }
+
+    fn wants_body(&self) -> bool {
+        !self.expect.is_empty() || !self.json.is_empty()
+    }
+
+    /// Asks, follows redirects where told to, and judges the final answer.
+    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
+        let mut url = self.url.clone();
+        let mut get = false;
+        let mut followed = 0;
+        loop {
+            let mut exchange = self.ask(&url, get, watch)?;
+            let status = exchange.head.status;
+            let next = self.follow.and_then(|most| Some((most, redirect(&url, &exchange.head)?)));
+            let Some((most, next)) = next else {
+                let verdict = self.judge(&mut exchange);
+                exchange.stream.close();
+                return verdict;
+            };
+            exchange.stream.close();
+            if followed == most {
+                let where_to = quote(next.host_header().as_bytes()) + &next.path;
+                let got = format!("more than {most}, the next to {where_to}");
+                return Err(Failure::mismatch("redirects", &got, &format!("at most {most}")));
+            }
+            followed += 1;
+            get = get || self.request.becomes_get(status);
+            url = next;
+        }
+    }
+
+    /// Sends one request and reads the head of its final answer.
+    fn ask<'w>(&self, url: &Url, get: bool, watch: &'w Watch<'w>) -> Result<Exchange<'w>, Failure> {
+        let mut stream = self.peer.open_as(url.port, url.secure, watch)?;
+        watch.say(&format_args!("request: {} for {}", self.request.describe(), url.host_header()));
+        // A server may answer and close before it has read everything: its answer counts.
+        let sent = stream.write(&self.request.encode(url, get));
+        let mut inbox = Vec::new();
+        let head = match (self.head(&mut stream, &mut inbox), sent) {
+            (Err(_), Err(unsent)) => return Err(unsent),
+            (head, _) => head?,
+        };
+        let body = head.framing(self.request.is_head()).map_err(|wrong| watch.protocol(wrong))?;
+        Ok(Exchange { stream, head, body, inbox, decoded: Vec::new() })
+    }
+
+    /// Reads heads until the final one (RFC 9110 section 15.2).
+    fn head(&self, stream: &mut Stream<'_>, inbox: &mut Vec<u8>) -> Result<Head, Failure> {
+        let watch = stream.watch();
+        let mut searched = 0;
+        let mut informational = 0;
+        loop {
+            match Head::parse(inbox, searched) {
+                Ok(Some((head, length))) => {
+                    for (name, value) in head.headers().iter().filter(|_| watch.verbose()) {
+                        let secret = name.eq_ignore_ascii_case("set-cookie");
+                        let shown = if secret { "***".into() } else { quote(value) };
+                        watch.say(&format_args!("response: {}: {name}: {shown}", head.status));
+                    }
+                    inbox.drain(..length.min(inbox.len()));
+                    if !matches!(head.status, 100 | 102..=199) {
+                        return Ok(head);
+                    }
+                    searched = 0;
+                    informational += length;
+                    if informational > response::HEAD {
+                        return Err(watch.protocol(
+                            "over 64 KiB of informational responses without a final one",
+                        ));
+                    }
+                }
+                Ok(None) => {
+                    searched = inbox.len();
+                    if read(stream, inbox)? == 0 {
+                        return Err(watch.protocol(match (searched, informational) {
+                            (0, 0) => "the connection was closed without a response".into(),
+                            (0, _) => {
+                                "the connection was closed after informational responses only"
+                                    .into()
+                            }
+                            (n, _) => format!(
+                                "the connection was closed after {n} bytes of a response head"
+                            ),
+                        }));
+                    }
+                }
+                Err(wrong) => {
+                    let who =
+                        recognise(inbox).filter(|who| !contains(who.as_bytes(), b"an HTTP server"));
+                    let shown = who.map_or_else(|| quote(inbox), str::to_owned);
+                    return Err(watch.protocol(format!("{wrong}: {shown}")));
+                }
+            }
+        }
+    }
+
+    fn judge(&self, exchange: &mut Exchange<'_>) -> Verdict {
+        let head = &exchange.head;
+        if !self.status.contains(head.status) {
+            let got = head.status.to_string();
+            let failure = Failure::mismatch("status", &got, self.status.text());
+            return Err(failure.with(&exchange.reason()));
+        }
+        for (name, text) in &self.headers {
+            let wanted = text.to_ascii_lowercase();
+            let mut got = "absent";
+            for value in head.all(name) {
+                got = "without it";
+                if contains(&value.to_ascii_lowercase(), wanted.as_bytes()) {
+                    got = "";
+                    break;
+                }
+            }
+            if !got.is_empty() {
+                let want = match text.as_str() {
+                    "" => "it present".into(),
+                    text => ["\"", text, "\" in it"].concat(),
+                };
+                return Err(Failure::mismatch(&["header ", name].concat(), got, &want));
+            }
+        }
+        let seen = quote(head.line.as_bytes());
+        if self.wants_body() {
+            self.judge_body(exchange)?;
+        }
+        Healthy::saw(seen)
+    }
+
+    /// Reads until every text was seen; to the end when JSON is asked for.
+    fn judge_body(&self, exchange: &mut Exchange<'_>) -> Result<(), Failure> {
+        let longest = self.expect.iter().map(Vec::len).max().unwrap_or(0);
+        let mut missing: Vec<&[u8]> = self.expect.iter().map(Vec::as_slice).collect();
+        let mut searched = 0_usize;
+        loop {
+            let complete = exchange.decode()?;
+            let from = searched.saturating_sub(longest);
+            let fresh = exchange.decoded.get(from..).unwrap_or_default();
+            missing.retain(|text| !contains(fresh, text));
+            searched = exchange.decoded.len();
+            if missing.is_empty() && (complete || self.json.is_empty()) {
+                break;
+            }
+            if let (true, Some(text)) = (complete, missing.first()) {
+                return Err(exchange.without(text));
+            }
+            exchange.fill()?;
+        }
+        for wanted in &self.json {
+            wanted.judge(&exchange.decoded)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where a redirect leads that may be followed: to the same host, and not from https to http,
+/// whose answer nobody vouches for.
+fn redirect(url: &Url, head: &Head) -> Option<Url> {
+    if !matches!(head.status, 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let next = url.join(head.all("location").next()?)?;
+    (next.host == url.host && next.secure >= url.secure).then_some(next)
+}
+
+/// `Name: value`, or `Name` alone with an empty value, which every value contains.
+fn expected_header(given: &[u8]) -> Result<(String, String), Wrong> {
+    match given.contains(&b':') {
+        true => value::header(given),
+        false => value::header(&[given, b":"].concat()),
+    }
+}
+
+/// An answer whose head was read.
+struct Exchange<'w> {
+    stream: Stream<'w>,
+    head: Head,
+    body: Body,
+    inbox: Vec<u8>,
+    decoded: Vec<u8>,
+}
+
+impl Exchange<'_> {
+    /// Decodes what has come; whether the body is complete.
+    fn decode(&mut self) -> Result<bool, Failure> {
+        let watch = self.stream.watch();
+        self.body
+            .decode(&mut self.inbox, &mut self.decoded)
+            .map_err(|wrong| watch.protocol(wrong))?;
+        if self.decoded.len() > BODY {
+            return Err(watch.protocol("a body over 1 MiB, which is not judged"));
+        }
+        Ok(self.body.is_complete())
+    }
+
+    /// Reads more of the body. Its end is one only where nothing tells its length.
+    fn fill(&mut self) -> Result<(), Failure> {
+        if read(&mut self.stream, &mut self.inbox)? > 0 {
+            return Ok(());
+        }
+        if self.body == Body::Close {
+            self.body = Body::Length(0);
+            return Ok(());
+        }
+        let n = self.decoded.len();
+        let of = match self.body {
+            Body::Length(left) => format!("of {}", left + n as u64),
+            _ => "in the middle of its chunks".into(),
+        };
+        Err(self
+            .stream
+            .watch()
+            .protocol(format!("the connection was closed after {n} body bytes {of}")))
+    }
+
+    /// The start of the body, as far as it comes without much waiting.
+    fn reason(&mut self) -> String {
+        let until = Deadline::after(REASON);
+        let mut buffer = [0; 1024];
+        while let Ok(false) = self.decode() {
+            if self.decoded.len() > 200 {
+                break;
+            }
+            match self.stream.read_until(&mut buffer, until) {
+                Ok(n @ 1..) => self.inbox.extend_from_slice(buffer.get(..n).unwrap_or_default()),
+                _ => break,
+            }
+        }
+        quote(&self.decoded)
+    }
+
+    fn without(&self, text: &[u8]) -> Failure {
+        let coding = self.head.all("content-encoding").next();
+        let got = match coding {
+            Some(coding) => {
+                format!("of {} bytes in the coding {}", self.decoded.len(), quote(coding))
+            }
+            None => format!("of {} bytes", self.decoded.len()),
+        };
+        let want = format!("\"{}\" in it", quote(text));
+        Failure::mismatch("body", &got, &want).with(&quote(&self.decoded))
+    }
+}
+
+/// Appends what comes next; 0 at the end.
+fn read(stream: &mut Stream<'_>, inbox: &mut Vec<u8>) -> Result<usize, Failure> {
+    let mut buffer = [0; 8192];
+    let n = stream.read(&mut buffer)?;
+    inbox.extend_from_slice(buffer.get(..n).unwrap_or_default());
+    Ok(n)
+}

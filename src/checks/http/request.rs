@@ -1,0 +1,321 @@
+//! Requests: where to, what is sent, and where a redirect leads.
+
+use crate::input::{Authority, Flag, Host, Options, Target, Usage, value};
+use crate::text::{Wrong, base64, before, cut, cut_last};
+
+/// A URL's parts that a request is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Url {
+    /// `https`.
+    pub secure: bool,
+    /// The host.
+    pub host: Host,
+    /// The port, the scheme's default filled in.
+    pub port: u16,
+    /// The origin-form of the request target (RFC 9112 section 3.2.1).
+    pub path: String,
+}
+
+impl Url {
+    /// The parts of `authority`; what may not stand in a request target is an error.
+    pub fn new(secure: bool, authority: &Authority) -> Result<Self, Wrong> {
+        let path = match authority.path.as_str() {
+            path if path.starts_with('/') => path.to_owned(),
+            path => format!("/{path}"),
+        };
+        target_form(&path)?;
+        let port = authority.port.unwrap_or(default_port(secure));
+        Ok(Self { secure, host: authority.host.clone(), port, path })
+    }
+
+    /// The value of the Host header: the port only where it is not the scheme's own.
+    pub fn host_header(&self) -> String {
+        match self.port == default_port(self.secure) {
+            true => self.host.to_string(),
+            false => format!("{}:{}", self.host, self.port),
+        }
+    }
+
+    /// Where `location` leads from here (RFC 3986 section 5.2); `None` when it is no HTTP URL.
+    pub fn join(&self, location: &[u8]) -> Option<Self> {
+        let location = str::from_utf8(location).ok()?;
+        let location = before(location, b"#").0;
+        let (secure, rest) = match cut(location, b':') {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (false, rest),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (true, rest),
+            // A colon before the first slash would be another scheme's.
+            Some((scheme, _)) if before(scheme, b"/?").1.is_empty() => return None,
+            _ => (self.secure, location),
+        };
+        if rest.starts_with("//") {
+            let text = value_text(&format!("{}:{rest}", if secure { "https" } else { "http" }));
+            return Url::new(secure, Target::parse(&text).authority().ok()?).ok();
+        }
+        if secure != self.secure {
+            return None;
+        }
+        let path = before(&self.path, b"?").0;
+        let joined = match rest.chars().next() {
+            None => self.path.clone(),
+            Some('/') => rest.to_owned(),
+            Some('?') => format!("{path}{rest}"),
+            Some(_) => {
+                let folder = cut_last(path, b'/').map_or("", |(folder, _)| folder);
+                format!("{folder}/{rest}")
+            }
+        };
+        let path = without_dots(&joined);
+        target_form(&path).ok()?;
+        Some(Self { path, ..self.clone() })
+    }
+}
+
+fn value_text(text: &str) -> crate::input::Text {
+    crate::input::Text { typed: text.into(), meant: text.into() }
+}
+
+/// RFC 9110 sections 4.2.1 and 4.2.2.
+fn default_port(secure: bool) -> u16 {
+    if secure { 443 } else { 80 }
+}
+
+/// RFC 3986 section 5.2.4: `.` and `..` in the path are resolved.
+fn without_dots(text: &str) -> String {
+    let (path, query) = before(text, b"?");
+    let mut kept: Vec<&str> = Vec::new();
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let last = segments.peek().is_none();
+        match segment {
+            "." | ".." => {
+                if segment == ".." {
+                    kept.pop();
+                }
+                if last {
+                    kept.push("");
+                }
+            }
+            segment => kept.push(segment),
+        }
+    }
+    format!("/{}{query}", kept.join("/"))
+}
+
+/// What RFC 3986 allows in a path and a query; a space or a letter beyond ASCII wants encoding.
+fn target_form(path: &str) -> Result<(), Wrong> {
+    let mut rest = path.as_bytes();
+    while let [byte, more @ ..] = rest {
+        let fits = match byte {
+            b'%' => {
+                matches!(more, [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
+            }
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => true,
+            _ => b"/?-._~!$&'()*+,;=:@".contains(byte),
+        };
+        if !fits {
+            return Err(format!(
+                "want byte {byte:#04x} of path and query percent-encoded, as %{byte:02X}"
+            )
+            .into());
+        }
+        rest = more;
+    }
+    Ok(())
+}
+
+/// Everything of a request but its URL.
+#[derive(Debug)]
+pub struct Request {
+    method: String,
+    headers: Vec<(String, String)>,
+    body: Option<Vec<u8>>,
+}
+
+impl Request {
+    /// Takes `--method`, `--header`, `--data` and `--user`.
+    pub fn parse(
+        target: &Target,
+        authority: &Authority,
+        options: &Options<'_>,
+    ) -> Result<Self, Usage> {
+        let body = options.last(Flag::Data, |data| Ok(data.to_vec()))?;
+        let method = options.last(Flag::Method, method)?;
+        let mut headers = options.each(Flag::Header, header)?;
+        let user = options.last(Flag::User, credentials)?;
+        let in_url = authority
+            .user
+            .as_ref()
+            .map(|user| format!("{user}:{}", authority.password.as_deref().unwrap_or_default()));
+        let given = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+        match (user, in_url) {
+            (Some(_), Some(_)) => {
+                return Err(target.wrong("want the user in the target or in --user, not in both"));
+            }
+            (None, None) => {}
+            _ if given => {
+                return Err(target.wrong("want --user or a header Authorization, not both"));
+            }
+            (Some(pair), None) | (None, Some(pair)) => {
+                headers
+                    .push(("Authorization".into(), format!("Basic {}", base64(pair.as_bytes()))));
+            }
+        }
+        let method = method.unwrap_or(if body.is_some() { "POST".into() } else { "GET".into() });
+        Ok(Self { method, headers, body })
+    }
+
+    /// Whether the answer has no body whatever it says.
+    pub fn is_head(&self) -> bool {
+        self.method == "HEAD"
+    }
+
+    /// The names of the headers that were asked for, for `--verbose`; values may be secret.
+    pub fn describe(&self) -> String {
+        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        match names.as_slice() {
+            [] => self.method.clone(),
+            names => format!("{} with {}: ***", self.method, names.join(": ***, ")),
+        }
+    }
+
+    /// The bytes for `url` (RFC 9112), turned into a GET without a body when `get` says so. A
+    /// header that was given replaces our own of that name.
+    pub fn encode(&self, url: &Url, get: bool) -> Vec<u8> {
+        let host = url.host_header();
+        let (method, body) = match get {
+            true => ("GET", None),
+            false => (self.method.as_str(), self.body.as_ref()),
+        };
+        let length = body.map(|body| body.len().to_string());
+        let own = [
+            ("Host", Some(host.as_str())),
+            ("User-Agent", Some(concat!("healthcheck/", env!("CARGO_PKG_VERSION")))),
+            ("Accept", Some("*/*")),
+            ("Connection", Some("close")),
+            ("Content-Length", length.as_deref()),
+        ];
+        let mut text = String::with_capacity(256);
+        for part in [method, " ", &url.path, " HTTP/1.1\r\n"] {
+            text.push_str(part);
+        }
+        let mut line = |name: &str, value: &str| {
+            for part in [name, ": ", value, "\r\n"] {
+                text.push_str(part);
+            }
+        };
+        for (name, value) in own {
+            let replaced = self.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
+            if let Some(value) = value.filter(|_| !replaced) {
+                line(name, value);
+            }
+        }
+        self.headers.iter().for_each(|(name, value)| line(name, value));
+        text.push_str("\r\n");
+        let mut bytes = text.into_bytes();
+        bytes.extend_from_slice(body.map(Vec::as_slice).unwrap_or_default());
+        bytes
+    }
+
+    /// Whether a redirect by `status` is followed with GET and no body (RFC 9110 section 15.4):
+    /// 303 asks for the other resource, and so do 301 and 302 after a POST, as every client has it.
+    pub fn becomes_get(&self, status: u16) -> bool {
+        match status {
+            303 => !self.is_head(),
+            301 | 302 => self.method == "POST",
+            _ => false,
+        }
+    }
+}
+
+fn method(value: &[u8]) -> Result<String, Wrong> {
+    match value::utf8(value)? {
+        "CONNECT" => Err("a method other than CONNECT is wanted: that one opens tunnels".into()),
+        text if value::is_token(text) => Ok(text.to_owned()),
+        _ => Err("a method is wanted: GET, HEAD, POST, ...".into()),
+    }
+}
+
+/// `Name: value`, as a request may carry it.
+fn header(given: &[u8]) -> Result<(String, String), Wrong> {
+    let (name, value) = value::header(given)?;
+    if ["content-length", "transfer-encoding"].iter().any(|own| name.eq_ignore_ascii_case(own)) {
+        return Err(format!("{name} follows from --data and is not wanted here").into());
+    }
+    Ok((name, value))
+}
+
+fn credentials(value: &[u8]) -> Result<String, Wrong> {
+    let text = value::utf8(value)?;
+    if cut(text, b':').is_none() || text.bytes().any(|b| b < b' ' || b == 0x7f) {
+        return Err("USER:PASS without control characters is wanted".into());
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        let target = Target::parse(&value_text(text));
+        Url::new(target.scheme == "https", target.authority().expect(text)).expect(text)
+    }
+
+    #[test]
+    fn urls() {
+        assert_eq!(url("http://a?x").path, "/?x");
+        assert_eq!(url("http://a:80/b").host_header(), "a");
+        assert_eq!(url("https://a:80/b").host_header(), "a:80");
+        assert_eq!(url("http://[::1]:8080").host_header(), "[::1]:8080");
+        for path in ["/a b", "/ü", "/a\r\nX: y", "/a\0", "/%", "/%g0", "/[", "/\\", "/\""] {
+            assert!(target_form(path).is_err(), "{path:?}");
+        }
+        assert_eq!(target_form("/-._~!$&'()*+,;=:@/%2f?q=/?"), Ok(()));
+    }
+
+    #[test]
+    fn redirects_lead_where_rfc_3986_says() {
+        let base = url("http://h:81/b/c/d?q");
+        for (location, want) in [
+            ("/x", "http://h:81/x"),
+            ("x?y", "http://h:81/b/c/x?y"),
+            ("?y", "http://h:81/b/c/d?y"),
+            ("", "http://h:81/b/c/d?q"),
+            ("../x", "http://h:81/b/x"),
+            ("../../../x/.", "http://h:81/x/"),
+            ("//h/x", "http://h/x"),
+            ("https://H/x#f", "https://h/x"),
+            ("http://o:9/", "http://o:9/"),
+        ] {
+            assert_eq!(base.join(location.as_bytes()), Some(url(want)), "{location}");
+        }
+        for location in ["ftp://h/", "mailto:x", "/a b", "http://[::", "https:/x"] {
+            assert_eq!(base.join(location.as_bytes()), None, "{location}");
+        }
+        assert_eq!(base.join(b"\xff"), None);
+    }
+
+    #[test]
+    fn headers_and_methods() {
+        assert_eq!(header(b"A:  b c "), Ok(("A".into(), "b c".into())));
+        assert_eq!(header(b"A:"), Ok(("A".into(), String::new())));
+        for text in [
+            "A",
+            ": b",
+            "A b: c",
+            "A: b\r\nC: d",
+            "A: \0",
+            "Content-Length: 1",
+            "A\r: b",
+            "A: b\x7f",
+        ] {
+            assert!(header(text.as_bytes()).is_err(), "{text:?}");
+        }
+        assert_eq!(method(b"PURGE"), Ok("PURGE".into()));
+        for text in ["", "GE T", "CONNECT", "G\r\n"] {
+            assert!(method(text.as_bytes()).is_err(), "{text:?}");
+        }
+        assert!(credentials(b"a:b").is_ok());
+        assert!(credentials(b"ab").is_err() && credentials(b"a:b\n").is_err());
+    }
+}

@@ -1,0 +1,149 @@
+//! `file:///path`: it exists, and is as fresh, as large and of the content that is wanted.
+
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{FileType, Stat, lstat};
+use rustix::io::Errno;
+
+use super::{Size, kind, look, look_for, path, word};
+use crate::file::open_now;
+use crate::input::{Flag, Options, Target, Usage, value};
+use crate::text::contains;
+use crate::verdict::{Failure, Healthy, Span, Step, Verdict, quote};
+use crate::watch::Watch;
+
+/// A file, and what is wanted of it.
+#[derive(Debug)]
+pub struct File {
+    path: Vec<u8>,
+    wanted: Wanted,
+}
+
+#[derive(Debug)]
+enum Wanted {
+    /// `--absent`
+    Absent,
+    /// It is there.
+    There { max_age: Option<Duration>, min_size: Option<u64>, expect: Vec<Vec<u8>> },
+}
+
+/// A text is searched in this much of a file, and no further.
+const SEARCHED: u64 = 16 << 20;
+
+impl File {
+    /// Takes `--max-age`, `--min-size`, `--expect` or `--absent`.
+    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
+        let path = target.absolute_path()?.to_vec();
+        let max_age = options.duration(Flag::MaxAge)?;
+        let min_size = options.last(Flag::MinSize, value::size)?;
+        let expect = options.each(Flag::Expect, |text| match text {
+            [] => Err("text is wanted".into()),
+            text => Ok(text.to_vec()),
+        })?;
+        let wanted = match (options.has(Flag::Absent), max_age, min_size, expect.as_slice()) {
+            (true, None, None, []) => Wanted::Absent,
+            (true, ..) => {
+                return Err(target
+                    .wrong("want --absent alone: what is not there has no age, size or content"));
+            }
+            (false, ..) => Wanted::There { max_age, min_size, expect },
+        };
+        Ok(Self { path, wanted })
+    }
+
+    /// Looks; opens the file for its content only.
+    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
+        match &self.wanted {
+            Wanted::Absent => self.absent(watch),
+            Wanted::There { max_age, min_size, expect } => {
+                let found = match (min_size, expect.as_slice()) {
+                    (None, []) => look(&self.path, watch)?,
+                    _ => look_for(FileType::RegularFile, &self.path, watch)?,
+                };
+                let age = age(&found);
+                if let Some(most) = max_age.filter(|most| age.is_some_and(|age| age > *most)) {
+                    let want = format!("at most {} ago", Span(most));
+                    return Err(Failure::mismatch("modified", &ago(age), &want));
+                }
+                let size = u64::try_from(found.st_size).unwrap_or(0);
+                if let Some(least) = min_size.filter(|least| size < *least) {
+                    let want = format!("at least {}", Size(least));
+                    return Err(Failure::mismatch("size", &Size(size).to_string(), &want));
+                }
+                if !expect.is_empty() {
+                    self.search(expect, watch)?;
+                }
+                let what = match kind(&found) {
+                    FileType::RegularFile => Size(size).to_string(),
+                    other => word(other).into(),
+                };
+                Healthy::saw(format!("{what}, modified {}", ago(age)))
+            }
+        }
+    }
+
+    /// Not even as a link to nothing: some programs lock with those.
+    fn absent(&self, watch: &Watch<'_>) -> Verdict {
+        watch.enter(Step::Open, &quote(&self.path));
+        match lstat(path(&self.path)) {
+            Ok(found) => {
+                let got = format!("is there, modified {}", ago(age(&found)));
+                Err(Failure::mismatch(word(kind(&found)), &got, "it absent"))
+            }
+            // Where a parent is missing or is a file, nothing can be.
+            Err(Errno::NOENT | Errno::NOTDIR) => Healthy::saw("absent"),
+            Err(error) => Err(watch.io(error)),
+        }
+    }
+
+    /// Reads until every text was seen. The file may shrink or grow meanwhile: its end is where
+    /// nothing more can be read.
+    fn search(&self, texts: &[Vec<u8>], watch: &Watch<'_>) -> Result<(), Failure> {
+        let file = open_now(path(&self.path)).map_err(|error| watch.io(error))?;
+        watch.enter(Step::Read, &quote(&self.path));
+        let mut missing: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
+        // What is kept of the last piece: a text may lie across two; and what would be shown.
+        let kept = texts.iter().fold(200, |most, text| most.max(text.len()));
+        let mut window = vec![0; kept + 65_536];
+        let (mut filled, mut total) = (0, 0_u64);
+        loop {
+            watch.tick()?;
+            let n = rustix::io::read(&file, window.get_mut(filled..).unwrap_or_default())
+                .map_err(|error| watch.io(error))?;
+            total += n as u64;
+            filled += n;
+            let seen = window.get(..filled).unwrap_or_default();
+            missing.retain(|text| !contains(seen, text));
+            let Some(text) = missing.first() else { return Ok(()) };
+            if n == 0 || total >= SEARCHED {
+                let got = match n {
+                    0 => format!("of {}", Size(total)),
+                    _ => format!("searched for {}", Size(total)),
+                };
+                let want = format!("\"{}\" in it", quote(text));
+                let shown = if total <= 200 { seen } else { &[] };
+                return Err(Failure::mismatch("content", &got, &want).with(&quote(shown)));
+            }
+            let from = filled.saturating_sub(kept);
+            window.copy_within(from..filled, 0);
+            filled -= from;
+        }
+    }
+}
+
+/// `None` when it was modified in the future: a clock that was set back makes no file stale.
+fn age(found: &Stat) -> Option<Duration> {
+    let nanos = u32::try_from(found.st_mtime_nsec).unwrap_or(0);
+    let modified = Duration::new(u64::try_from(found.st_mtime).unwrap_or(0), nanos);
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .checked_sub(modified)
+}
+
+fn ago(age: Option<Duration>) -> String {
+    match age {
+        Some(age) => format!("{} ago", Span(age)),
+        None => "in the future".into(),
+    }
+}

@@ -1,0 +1,351 @@
+//! `listen:PORT`, `listen:ADDR:PORT`, `listen:/path.sock`, `listen:@name`: a socket of this
+//! network namespace listens there, as `/proc/net` says; the server sees no connection.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use rustix::fs::FileType;
+
+use super::look_for;
+use super::procfs::{self, ROOT, Root};
+use crate::file::open_now;
+use crate::input::target::split_port;
+use crate::input::{Flag, Host, Options, Target, Usage, value};
+use crate::verdict::{Failure, Healthy, Step, Verdict, quote};
+use crate::watch::Watch;
+
+/// A place where a server should listen.
+#[derive(Debug)]
+pub enum Listen {
+    /// A port, on one of these addresses; none: on any.
+    Port {
+        /// The addresses, each good enough.
+        ips: Vec<IpAddr>,
+        /// The port.
+        port: u16,
+        /// `--udp`
+        udp: bool,
+    },
+    /// A Unix socket: a path, or `@` and an abstract name.
+    Unix(Vec<u8>),
+}
+
+/// A line is longer only if someone else's socket has a name full of blanks.
+const LINE: usize = 4096;
+
+impl Listen {
+    /// Takes `--udp`.
+    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
+        let udp = options.has(Flag::Udp);
+        let rest = target.rest.as_slice();
+        if let ([b'@', _, ..] | [b'/', ..], false) = (rest, udp) {
+            let path = match rest {
+                // `listen:///path`, as the other kinds have it.
+                [b'/', b'/', ..] => target.absolute_path()?,
+                path => path,
+            };
+            return Ok(Listen::Unix(path.to_vec()));
+        }
+        // An address in digits alone there is none.
+        if rest.iter().all(u8::is_ascii_digit) && !rest.is_empty() {
+            let port = value::port(rest).map_err(|wrong| target.wrong(&wrong))?;
+            return Ok(Listen::Port { ips: Vec::new(), port, udp });
+        }
+        const WANT: &str = "want listen:PORT, listen:ADDRESS:PORT or, without --udp, listen:/path.sock or listen:@name";
+        let text = value::utf8(rest).map_err(|_| target.wrong(WANT))?;
+        let (host, port) = split_port(text).map_err(|wrong| target.wrong(&wrong))?;
+        let ips = match host {
+            Host::Localhost => {
+                vec![IpAddr::from([127, 0, 0, 1]), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])]
+            }
+            Host::Ip(ip) => vec![ip.to_canonical()],
+            Host::Name(_) => return Err(target.wrong(WANT)),
+        };
+        let port = port.ok_or_else(|| target.wrong(WANT))?;
+        Ok(Listen::Port { ips, port, udp })
+    }
+
+    /// Looks through the tables of sockets.
+    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
+        match self {
+            Listen::Port { ips, port, udp } => port_at(ROOT, ips, *port, *udp, watch),
+            Listen::Unix(name) => unix_at(ROOT, name, watch),
+        }
+    }
+}
+
+fn port_at(root: Root<'_>, ips: &[IpAddr], port: u16, udp: bool, watch: &Watch<'_>) -> Verdict {
+    /// `TCP_LISTEN` and, for a UDP socket without a peer, `TCP_CLOSE` of the kernel's
+    /// net/tcp_states.h.
+    const STATES: [u8; 2] = [0x0a, 0x07];
+    let (tables, state) = match udp {
+        false => (["/proc/net/tcp", "/proc/net/tcp6"], STATES[0]),
+        true => (["/proc/net/udp", "/proc/net/udp6"], STATES[1]),
+    };
+    root.own_pid(watch)?;
+    let at = |ip| SocketAddr::new(ip, port).to_string();
+    let (mut found, mut elsewhere) = (None, String::new());
+    for table in tables {
+        let read = lines(root, table, watch, &mut |line| {
+            let Some((ip, is_at, is)) = procfs::inet(line) else { return false };
+            if (is_at, is) == (port, state) {
+                match ips.is_empty() || ips.iter().any(|wanted| covers(ip, *wanted)) {
+                    true => found = Some(ip),
+                    false if elsewhere.len() < 100 => elsewhere = elsewhere.clone() + " " + &at(ip),
+                    false => {}
+                }
+            }
+            found.is_some()
+        });
+        match read {
+            // Without IPv6 in the kernel its table is missing.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && table.ends_with('6') => {}
+            read => read.map_err(|error| watch.io(error))?,
+        }
+        if let Some(ip) = found {
+            return Healthy::saw(at(ip) + " listens");
+        }
+    }
+    let got = match elsewhere.as_str() {
+        "" => "nobody".into(),
+        others => format!("only{others}"),
+    };
+    let want = match ips {
+        [ip] => at(*ip),
+        [] => format!("port {port}"),
+        _ => format!("localhost:{port}"),
+    };
+    Err(Failure::mismatch("listening:", &got, &want))
+}
+
+/// Whether a socket bound to `bound` gets what is sent to `wanted`: the same address, or any. A
+/// socket on `::` gets IPv4 too; that it may have refused to (`IPV6_V6ONLY`) is not in `/proc`.
+fn covers(bound: IpAddr, wanted: IpAddr) -> bool {
+    bound == wanted || bound.is_unspecified() && (bound.is_ipv6() || wanted.is_ipv4())
+}
+
+fn unix_at(root: Root<'_>, name: &[u8], watch: &Watch<'_>) -> Verdict {
+    root.own_pid(watch)?;
+    let mut found = false;
+    lines(root, "/proc/net/unix", watch, &mut |line| {
+        found |= procfs::unix(line) == Some(name);
+        found
+    })
+    .map_err(|error| watch.io(error))?;
+    if !found {
+        return Err(Failure::mismatch("listening:", "nobody", &quote(name)));
+    }
+    if name.starts_with(b"/") {
+        // The table keeps the name when the file is removed or replaced: nobody can connect then.
+        look_for(FileType::Socket, name, watch)?;
+    }
+    Healthy::saw(format!("{} listens", quote(name)))
+}
+
+/// Hands the lines of a table to `each`, until one is what was looked for. What stands after the
+/// last newline was cut, and proves nothing.
+fn lines(
+    root: Root<'_>,
+    table: &str,
+    watch: &Watch<'_>,
+    each: &mut dyn FnMut(&[u8]) -> bool,
+) -> io::Result<()> {
+    watch.enter(Step::Open, table);
+    let file = open_now(&root.path(table))?;
+    let mut buffer = vec![0; 32_768 + LINE];
+    let mut filled = 0;
+    loop {
+        if watch.deadline().remaining().is_none() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let free = buffer.get_mut(filled..).unwrap_or_default();
+        match rustix::io::read(&file, free)? {
+            0 => return Ok(()),
+            n => filled += n,
+        }
+        let seen = buffer.get(..filled).unwrap_or_default();
+        let end = seen.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let whole = seen.get(..end).unwrap_or_default();
+        if whole.split(|byte| *byte == b'\n').any(&mut *each) {
+            return Ok(());
+        }
+        // A line that fills the buffer is nobody's.
+        let from = if filled == buffer.len() { filled } else { end };
+        buffer.copy_within(from..filled, 0);
+        filled -= from;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Tree, parsed, watch};
+    use super::*;
+
+    fn listen(target: &str, options: &[(Flag, &str)]) -> Listen {
+        parsed(Listen::parse, target, options).expect(target)
+    }
+
+    /// A table of sockets as this machine writes it.
+    fn table(sockets: &[(&str, u16, u8)]) -> String {
+        let mut text = String::from("  sl  local_address rem_address   st\n");
+        for (ip, port, state) in sockets {
+            let bytes = match ip.parse().expect("an address") {
+                IpAddr::V4(ip) => ip.octets().to_vec(),
+                IpAddr::V6(ip) => ip.octets().to_vec(),
+            };
+            text += "   0: ";
+            for word in bytes.chunks(4) {
+                text += &format!("{:08X}", u32::from_ne_bytes(word.try_into().expect("four")));
+            }
+            text +=
+                &format!(":{port:04X} 00000000:0000 {state:02X} 00000000:00000000 00:00000000\n");
+        }
+        text
+    }
+
+    fn say(tree: &Tree, target: &str, options: &[(Flag, &str)]) -> String {
+        let verdict = match listen(target, options) {
+            Listen::Port { ips, port, udp } => port_at(Root(&tree.0), &ips, port, udp, &watch()),
+            Listen::Unix(name) => unix_at(Root(&tree.0), &name, &watch()),
+        };
+        match verdict {
+            Ok(healthy) => format!("healthy: {}", healthy.0),
+            Err(failure) => failure.to_string(),
+        }
+    }
+
+    fn tree(name: &str) -> Tree {
+        let tree = Tree::new(name);
+        tree.write("/proc/net/unix", "");
+        tree.write("/proc/self/stat", "7 (x) R");
+        tree
+    }
+
+    #[test]
+    fn ports() {
+        let tree = tree("listen");
+        // Established, and in another protocol: neither listens.
+        tree.write(
+            "/proc/net/tcp",
+            table(&[
+                ("127.0.0.1", 80, 1),
+                ("10.0.0.1", 81, 10),
+                ("0.0.0.0", 82, 10),
+                ("127.0.0.1", 85, 10),
+            ]),
+        );
+        tree.write(
+            "/proc/net/tcp6",
+            table(&[("::", 83, 10), ("::ffff:127.0.0.1", 84, 10), ("::1", 86, 10)]),
+        );
+        tree.write("/proc/net/udp", table(&[("0.0.0.0", 80, 7), ("127.0.0.1", 87, 1)]));
+        for (target, healthy) in [
+            ("listen:81", "10.0.0.1:81"),
+            ("listen:10.0.0.1:81", "10.0.0.1:81"),
+            ("listen:82", "0.0.0.0:82"),
+            ("listen:127.0.0.1:82", "0.0.0.0:82"),
+            ("listen:0.0.0.0:82", "0.0.0.0:82"),
+            ("listen:83", "[::]:83"),
+            ("listen:[::]:83", "[::]:83"),
+            ("listen:[::1]:83", "[::]:83"),
+            ("listen:127.0.0.1:83", "[::]:83"),
+            ("listen:0.0.0.0:83", "[::]:83"),
+            ("listen:127.0.0.1:84", "127.0.0.1:84"),
+            ("listen:[::ffff:127.0.0.1]:84", "127.0.0.1:84"),
+            ("listen:localhost:85", "127.0.0.1:85"),
+            ("listen::86", "[::1]:86"),
+        ] {
+            assert_eq!(say(&tree, target, &[]), format!("healthy: {healthy} listens"), "{target}");
+        }
+        for (target, message) in [
+            ("listen:80", "listening: nobody, want port 80"),
+            ("listen:127.0.0.1:81", "listening: only 10.0.0.1:81, want 127.0.0.1:81"),
+            ("listen:0.0.0.0:81", "listening: only 10.0.0.1:81, want 0.0.0.0:81"),
+            ("listen:[::1]:82", "listening: only 0.0.0.0:82, want [::1]:82"),
+            ("listen:[::]:86", "listening: only [::1]:86, want [::]:86"),
+            ("listen:localhost:81", "listening: only 10.0.0.1:81, want localhost:81"),
+        ] {
+            assert_eq!(say(&tree, target, &[]), message, "{target}");
+        }
+        // There is no table of UDP over IPv6.
+        let udp = [(Flag::Udp, "")];
+        assert_eq!(say(&tree, "listen:80", &udp), "healthy: 0.0.0.0:80 listens");
+        assert_eq!(say(&tree, "listen:87", &udp), "listening: nobody, want port 87");
+        std::fs::remove_file(tree.path("/proc/net/udp")).expect("a file");
+        assert!(say(&tree, "listen:80", &udp).starts_with("opening /proc/net/udp: No such file"));
+        std::fs::remove_file(tree.path("/proc/self/stat")).expect("a file");
+        assert!(say(&tree, "listen:80", &[]).ends_with("want proc(5) mounted on /proc"));
+    }
+
+    #[test]
+    fn tables_that_are_cut_or_long() {
+        let tree = tree("listen-cut");
+        tree.write("/proc/net/tcp", "");
+        let whole = table(&[("::", 8080, 10)]);
+        for end in 0..=whole.len() {
+            tree.write("/proc/net/tcp6", &whole[..end]);
+            let healthy = say(&tree, "listen:8080", &[]).starts_with("healthy");
+            assert_eq!(healthy, end == whole.len(), "{end}");
+        }
+        let mut long = table(&vec![("10.0.0.1", 1, 10); 20_000]);
+        long += &table(&[("10.0.0.1", 2, 10)]);
+        tree.write("/proc/net/tcp", long);
+        assert_eq!(say(&tree, "listen:2", &[]), "healthy: 10.0.0.1:2 listens");
+    }
+
+    #[test]
+    fn unix_sockets() {
+        let tree = tree("listen-unix");
+        let socket = tree.path("/a.sock");
+        let path = socket.to_str().expect("UTF-8");
+        let line = |flags, name: &str| format!("0: 00000002 00000000 {flags} 0001 01 999 {name}\n");
+        tree.write(
+            "/proc/net/unix",
+            "x".repeat(200_000)
+                + "\n"
+                + &line("00010000", "@app")
+                + &line("00000000", "@other")
+                + &line("00010000", path),
+        );
+        assert_eq!(say(&tree, "listen:@app", &[]), "healthy: @app listens");
+        assert_eq!(say(&tree, "listen:@other", &[]), "listening: nobody, want @other");
+        let target = format!("listen:{path}");
+        // The socket file is gone, then it is none.
+        assert!(say(&tree, &target, &[]).ends_with("No such file or directory (os error 2)"));
+        tree.write("/a.sock", "");
+        assert_eq!(say(&tree, &target, &[]), "file type regular file, want socket");
+        std::fs::remove_file(&socket).expect("a file");
+        let _server = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+        assert_eq!(say(&tree, &target, &[]), format!("healthy: {path} listens"));
+        assert_eq!(
+            say(&tree, &format!("listen://{path}"), &[]),
+            format!("healthy: {path} listens")
+        );
+    }
+
+    #[test]
+    fn targets() {
+        for text in [
+            "listen:",
+            "listen:0",
+            "listen:70000",
+            "listen:x",
+            "listen:host:80",
+            "listen:127.0.0.1",
+            "listen:::1:80",
+            "listen:[::1]",
+            "listen:[x]:80",
+            "listen:@",
+            "listen:80x",
+            "listen:127.0.0.1:0",
+        ] {
+            let wrong = parsed(Listen::parse, text, &[]).map(drop).expect_err(text);
+            assert!(wrong.contains(": ") && wrong.contains("want"), "{wrong}");
+        }
+        let wrong = parsed(Listen::parse, "listen:70000", &[]).expect_err("no such port");
+        assert!(wrong.ends_with(": a port from 1 to 65535 is wanted"), "{wrong}");
+        for text in ["listen:/run/a.sock", "listen:@a"] {
+            assert!(parsed(Listen::parse, text, &[(Flag::Udp, "")]).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Local checks: nothing is connected to, nothing is started.
+
+pub mod disk;
+pub mod file;
+pub mod listen;
+pub mod memory;
+pub mod pid;
+pub mod process;
+pub mod procfs;
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustix::fs::{FileType, Stat, lstat, stat};
+use rustix::io::Errno;
+
+use crate::input::{Options, Target, Usage};
+use crate::verdict::{Failure, Step, Verdict, quote};
+use crate::watch::Watch;
+
+/// Something to look at.
+#[derive(Debug)]
+pub enum Local {
+    /// `file`
+    File(file::File),
+    /// `pid`
+    Pid(pid::Pid),
+    /// `process`
+    Process(process::Process),
+    /// `listen`
+    Listen(listen::Listen),
+    /// `disk`
+    Disk(disk::Disk),
+    /// `memory`
+    Memory(memory::Memory),
+}
+
+impl Local {
+    /// Makes the check that the scheme names; `None` when it is none of these.
+    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Option<Self>, Usage> {
+        Ok(Some(match target.scheme.as_str() {
+            "file" => Local::File(file::File::parse(target, options)?),
+            "pid" => Local::Pid(pid::Pid::parse(target, options)?),
+            "process" => Local::Process(process::Process::parse(target, options)?),
+            "listen" => Local::Listen(listen::Listen::parse(target, options)?),
+            "disk" => Local::Disk(disk::Disk::parse(target, options)?),
+            "memory" => Local::Memory(memory::Memory::parse(target, options)?),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Carries the check out.
+    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
+        match self {
+            Local::File(check) => check.run(watch),
+            Local::Pid(check) => check.run(watch),
+            Local::Process(check) => check.run(watch),
+            Local::Listen(check) => check.run(watch),
+            Local::Disk(check) => check.run(watch),
+            Local::Memory(check) => check.run(watch),
+        }
+    }
+}
+
+/// The path that is meant; any bytes.
+fn path(bytes: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(bytes))
+}
+
+/// What is at `at`, links followed; nothing is opened.
+fn look(at: &[u8], watch: &Watch<'_>) -> Result<Stat, Failure> {
+    watch.enter(Step::Open, &quote(at));
+    match stat(path(at)) {
+        Ok(found) => Ok(found),
+        // A link to nothing and nothing at all are the same error to stat(2).
+        Err(Errno::NOENT) if lstat(path(at)).is_ok() => {
+            Err(watch.protocol("a link to what does not exist"))
+        }
+        Err(error) => Err(watch.io(error)),
+    }
+}
+
+/// As [`look`], and it is of that kind. A regular file can be opened and read without waiting for
+/// anybody, and without an effect on a device.
+fn look_for(wanted: FileType, at: &[u8], watch: &Watch<'_>) -> Result<Stat, Failure> {
+    let found = look(at, watch)?;
+    match kind(&found) {
+        is if is == wanted => Ok(found),
+        is => Err(Failure::mismatch("file type", word(is), word(wanted))),
+    }
+}
+
+fn kind(found: &Stat) -> FileType {
+    FileType::from_raw_mode(found.st_mode)
+}
+
+fn word(kind: FileType) -> &'static str {
+    match kind {
+        FileType::RegularFile => "regular file",
+        FileType::Directory => "directory",
+        FileType::Symlink => "link",
+        FileType::Fifo => "FIFO",
+        FileType::Socket => "socket",
+        FileType::CharacterDevice => "character device",
+        FileType::BlockDevice => "block device",
+        _ => "unknown",
+    }
+}
+
+/// A number of bytes as people write it: `512 bytes`, `1.5 MiB`.
+struct Size(u64);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut unit = "bytes";
+        let (mut whole, mut below) = (self.0, 0);
+        for next in ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"] {
+            if whole < 1024 {
+                break;
+            }
+            (whole, below, unit) = (whole / 1024, whole % 1024, next);
+        }
+        match below * 10 / 1024 {
+            0 => write!(f, "{whole} {unit}"),
+            tenths => write!(f, "{whole}.{tenths} {unit}"),
+        }
+    }
+}
+
+/// Hundredths of a percent: `5%`, `99.95%`.
+struct Percent(u64);
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0 / 100, self.0 % 100) {
+            (whole, 0) => write!(f, "{whole}%"),
+            (whole, below) => write!(f, "{whole}.{below:02}%"),
+        }
+    }
+}
+
+/// `part` of `whole` in hundredths of a percent, rounded down; `None` of nothing.
+fn share(mut part: u64, mut whole: u64) -> Option<u64> {
+    // Room for the factor; of numbers this large the last bits do not matter.
+    while part.max(whole) > u64::MAX / 10_000 {
+        (part, whole) = (part / 2, whole / 2);
+    }
+    (part * 10_000).checked_div(whole)
+}
+
+/// What the unit tests of these checks share.
+#[cfg(test)]
+mod fixture {
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use crate::input::options::given;
+    use crate::input::{Flag, Options, Target, Text, Usage};
+    use crate::watch::{Log, Watch};
+
+    /// A folder that is removed in the end.
+    pub(super) struct Tree(pub(super) String);
+
+    impl Tree {
+        pub(super) fn new(name: &str) -> Self {
+            // In memory, where there is such a place: some of these trees are large.
+            let shm = PathBuf::from("/dev/shm");
+            let parent = if shm.is_dir() { shm } else { std::env::temp_dir() };
+            let root = parent.join(format!("{name}-{}", std::process::id()));
+            let _ = std::fs::remove_dir_all(&root);
+            std::fs::create_dir_all(&root).expect("a folder");
+            Self(root.to_str().expect("UTF-8").into())
+        }
+
+        pub(super) fn path(&self, path: &str) -> PathBuf {
+            PathBuf::from(format!("{}{path}", self.0))
+        }
+
+        pub(super) fn write(&self, path: &str, content: impl AsRef<[u8]>) {
+            let path = self.path(path);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+            std::fs::write(path, content).expect("a file");
+        }
+    }
+
+    impl Drop for Tree {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    pub(super) fn watch() -> Watch<'static> {
+        let log = Log { line: |_| {}, verbose: false, waiting: false };
+        Watch::new("x", Duration::from_secs(30), log)
+    }
+
+    /// Parses one check; an option that it does not take is an error too.
+    pub(super) fn parsed<T>(
+        parse: fn(&Target, &Options<'_>) -> Result<T, Usage>,
+        target: &str,
+        options: &[(Flag, &str)],
+    ) -> Result<T, String> {
+        let target = Target::parse(&Text { typed: target.into(), meant: target.into() });
+        let own = given(options);
+        let check = parse(&target, &Options { own: &own, defaults: &[] })
+            .map_err(|wrong| wrong.to_string())?;
+        match own.iter().find(|one| !one.taken.get()) {
+            Some(left) => Err(format!("does not take {}", left.flag.spelled())),
+            None => Ok(check),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_percentages_as_people_write_them() {
+        for (bytes, text) in [
+            (0, "0 bytes"),
+            (1023, "1023 bytes"),
+            (1024, "1 KiB"),
+            (1536, "1.5 KiB"),
+            (1_048_575, "1023.9 KiB"),
+            (10 << 30, "10 GiB"),
+            (u64::MAX, "15.9 EiB"),
+        ] {
+            assert_eq!(Size(bytes).to_string(), text);
+        }
+        for (hundredths, text) in [(0, "0%"), (500, "5%"), (9995, "99.95%"), (1, "0.01%")] {
+            assert_eq!(Percent(hundredths).to_string(), text);
+        }
+        for (part, whole, hundredths) in [
+            (1, 3, Some(3333)),
+            (0, 1, Some(0)),
+            (0, 0, None),
+            (1, 0, None),
+            (u64::MAX, u64::MAX, Some(10_000)),
+            (1 << 62, u64::MAX, Some(2500)),
+        ] {
+            assert_eq!(share(part, whole), hundredths, "{part} {whole}");
+        }
+    }
+}

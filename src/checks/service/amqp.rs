@@ -1,0 +1,150 @@
+//! `amqp://`, `amqps://`: Connection.Start arrives (AMQP 0-9-1, sections 2.2.4 and 4.2).
+
+use super::{ask, open, or_tls, parts};
+use crate::input::{Options, Target, Usage};
+use crate::net::stream::{Decoded, MESSAGE};
+use crate::net::{Peer, Secure};
+use crate::verdict::{Healthy, Verdict, quote};
+use crate::watch::Watch;
+
+/// An AMQP 0-9-1 broker.
+#[derive(Debug)]
+pub struct Amqp(Box<Peer>);
+
+impl Amqp {
+    /// Takes what the peer takes.
+    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
+        let (port, secure) = match target.scheme.as_str() {
+            "amqps" => (5671, Secure::Always),
+            _ => (5672, Secure::Never),
+        };
+        let (authority, peer) = parts(target, options, port, secure)?;
+        authority.nothing_but_a_port(target)?;
+        Ok(Self(peer))
+    }
+
+    /// Introduces itself and waits to be asked who it is. The FIN that follows is the quietest end
+    /// there is: RabbitMQ warns of a client that closed; of Connection.Close at this point, or of
+    /// a login that is none, it logs an error, and answers late.
+    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
+        let mut talk = open(&self.0, watch)?;
+        let server = ask(&mut talk, b"AMQP\0\0\x09\x01", "Connection.Start", start)
+            .map_err(|failure| or_tls(failure, &talk, &self.0, "amqps"));
+        talk.close();
+        Healthy::saw(server?)
+    }
+}
+
+/// A frame with Connection.Start: which server it is from, as far as it says so.
+pub fn start(bytes: &[u8]) -> Decoded<String> {
+    if let Some(version) = bytes.strip_prefix(b"AMQP") {
+        // A protocol header in answer to ours names the version that is spoken instead.
+        return match version {
+            [id, major, minor, revision, ..] => {
+                let sasl = if *id == 0 { "" } else { " (with SASL or TLS)" };
+                Err(format!("the broker speaks AMQP {major}.{minor}.{revision}{sasl}, not 0.9.1")
+                    .into())
+            }
+            _ => Ok(None),
+        };
+    }
+    // A method frame on channel 0: connection, start, version 0-9.
+    let fits = |want: &[u8], from: usize| {
+        want.iter().zip(bytes.get(from..).unwrap_or_default()).all(|(want, got)| want == got)
+    };
+    let method = [0, 10, 0, 10, 0, 9];
+    let header = b"AMQP".starts_with(bytes);
+    let frame = fits(&[1, 0, 0], 0) && fits(&method, 7);
+    if !(header || frame) {
+        return Err("no AMQP frame with Connection.Start".into());
+    }
+    let Some([_, _, _, a, b, c, d]) = bytes.first_chunk() else {
+        return Ok(None);
+    };
+    let length = usize::try_from(u32::from_be_bytes([*a, *b, *c, *d])).unwrap_or(usize::MAX);
+    if length > MESSAGE - 8 {
+        return Err(format!("a frame of {length} bytes, more than 64 KiB").into());
+    }
+    let Some(payload) = bytes.get(7..7 + length) else {
+        return Ok(None);
+    };
+    match bytes.get(7 + length) {
+        None => return Ok(None),
+        Some(0xce) if payload.len() > method.len() => {}
+        Some(_) => return Err("a frame with a malformed end".into()),
+    }
+    let named = |key| quote(property(payload, key).unwrap_or_default());
+    let server = [named(b"\x07productS"), named(b"\x07versionS")].join(" ");
+    let server = match server.trim_ascii() {
+        "" => "Connection.Start".to_owned(),
+        server => server.to_owned(),
+    };
+    Ok(Some((server, length + 8)))
+}
+
+/// The long string behind `key` among the server's properties: its name and type as they are on
+/// the wire, looked for rather than walked to, since the words are for show only.
+fn property<'a>(payload: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
+    let at = payload.windows(key.len()).position(|window| window == key)? + key.len();
+    let (length, text) = payload.get(at..)?.split_first_chunk()?;
+    text.get(..usize::try_from(u32::from_be_bytes(*length)).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::torture;
+    use super::*;
+
+    /// What RabbitMQ 3.10.8 sends, its lesser properties left out.
+    fn frame(properties: &[u8]) -> Vec<u8> {
+        let mut payload = b"\0\x0a\0\x0a\0\x09".to_vec();
+        payload.extend_from_slice(&u32::try_from(properties.len()).expect("short").to_be_bytes());
+        payload.extend_from_slice(properties);
+        payload.extend_from_slice(b"\0\0\0\x0eAMQPLAIN PLAIN\0\0\0\x05en_US");
+        let length = u32::try_from(payload.len()).expect("short").to_be_bytes();
+        [b"\x01\0\0", &length[..], &payload, b"\xce"].concat()
+    }
+
+    const RABBIT: &[u8] = b"\x0ccapabilitiesF\0\0\0\x0d\x0abasic.nackt\x01\
+        \x07productS\0\0\0\x08RabbitMQ\x07versionS\0\0\0\x063.10.8";
+
+    #[test]
+    fn the_server_is_named_as_far_as_it_names_itself() {
+        let whole = frame(RABBIT);
+        torture(&whole, start);
+        assert_eq!(start(&whole), Ok(Some(("RabbitMQ 3.10.8".into(), whole.len()))));
+        let nameless = frame(b"");
+        assert_eq!(start(&nameless), Ok(Some(("Connection.Start".into(), nameless.len()))));
+        // A length that leads out of the payload.
+        let lies = frame(b"\x07productS\x7f\xff\xff\xffRabbitMQ");
+        assert_eq!(start(&lies), Ok(Some(("Connection.Start".into(), lies.len()))));
+    }
+
+    #[test]
+    fn other_versions_are_named() {
+        let wrong = |bytes: &[u8]| start(bytes).expect_err("another version");
+        assert_eq!(wrong(b"AMQP\0\x01\0\0"), "the broker speaks AMQP 1.0.0, not 0.9.1");
+        assert_eq!(
+            wrong(b"AMQP\x03\x01\0\0"),
+            "the broker speaks AMQP 1.0.0 (with SASL or TLS), not 0.9.1"
+        );
+        assert_eq!(start(b"AMQP\x03\x01\0"), Ok(None));
+        assert_eq!(start(b"AM"), Ok(None));
+    }
+
+    #[test]
+    fn what_is_no_start_is_refused_at_once() {
+        let mut unended = frame(RABBIT);
+        *unended.last_mut().expect("an end") = 0;
+        for (bytes, wrong) in [
+            (&b"HTTP/1.1 400"[..], "no AMQP frame with Connection.Start"),
+            // A heartbeat, and Connection.Close.
+            (b"\x08\0\0\0\0\0\0\xce", "no AMQP frame with Connection.Start"),
+            (b"\x01\0\0\0\0\0\x06\0\x0a\0\x32", "no AMQP frame with Connection.Start"),
+            (b"\x01\0\0\x80\0\0\0", "a frame of 2147483648 bytes, more than 64 KiB"),
+            (&unended, "a frame with a malformed end"),
+        ] {
+            assert_eq!(start(bytes), Err(wrong.into()));
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! `fcgi://host:port/ping`: a FastCGI responder answers (the FastCGI Specification 1.0, RFC 3875).
+
+use super::{ask, open, parts};
+use crate::input::value::{self, StatusSet};
+use crate::input::{Flag, Options, Target, Usage};
+use crate::net::stream::{Decoded, MESSAGE};
+use crate::net::{Peer, Secure};
+use crate::text::{Wrong, contains, cut};
+use crate::verdict::{Failure, Healthy, Verdict, quote};
+use crate::watch::Watch;
+
+/// A FastCGI application, such as php-fpm with its `ping.path` and `pm.status_path`.
+#[derive(Debug)]
+pub struct Fcgi {
+    peer: Box<Peer>,
+    request: Vec<u8>,
+    status: StatusSet,
+    expect: Vec<Vec<u8>>,
+}
+
+/// Record types (section 8).
+const BEGIN_REQUEST: u8 = 1;
+const END_REQUEST: u8 = 3;
+const PARAMS: u8 = 4;
+const STDIN: u8 = 5;
+const STDOUT: u8 = 6;
+const STDERR: u8 = 7;
+
+impl Fcgi {
+    /// Takes `--status`, `--expect` and what the peer takes.
+    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
+        let (authority, peer) = parts(target, options, 9000, Secure::Never)?;
+        if authority.user.is_some() || !authority.path.starts_with('/') {
+            return Err(target.wrong("want fcgi://host:port/path, such as php-fpm's /ping"));
+        }
+        let request = request(&authority.path)
+            .ok_or_else(|| target.wrong("want a path and query that fit into 64 KiB"))?;
+        Ok(Self {
+            peer,
+            request,
+            status: options.last(Flag::Status, StatusSet::parse)?.unwrap_or_default(),
+            expect: options.each(Flag::Expect, |text| match text {
+                [] => Err("text is wanted".into()),
+                text => Ok(text.to_vec()),
+            })?,
+        })
+    }
+
+    /// Asks, reads to the end of the request, and judges.
+    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
+        let mut talk = open(&self.peer, watch)?;
+        let mut request = self.request.as_slice();
+        let (mut out, mut errors) = (Vec::new(), Vec::new());
+        let mut records = 0_usize;
+        let ended = loop {
+            let (kind, content) = ask(&mut talk, request, "a FastCGI answer", record)
+                .map_err(|failure| failure.with(&said(&errors)))?;
+            request = &[];
+            records += 1;
+            match kind {
+                STDOUT => out.extend_from_slice(&content),
+                STDERR => errors.extend_from_slice(&content),
+                END_REQUEST => break content,
+                _ => {}
+            }
+            // Empty records count too, or there would be no end of them.
+            if out.len() + errors.len() > MESSAGE || records > 16_384 {
+                return Err(watch.protocol("an answer over 64 KiB, which is not judged"));
+            }
+        };
+        talk.close();
+        self.judge(&ended, &out, &errors, watch)
+    }
+
+    fn judge(&self, ended: &[u8], out: &[u8], errors: &[u8], watch: &Watch<'_>) -> Verdict {
+        // Section 5.5: four bytes that are the application's own, the protocol status, three more.
+        let refused = match ended {
+            [_, _, _, _, 0, _, _, _] => None,
+            [_, _, _, _, 1, ..] => Some("it handles one request at a time (CANT_MPX_CONN)"),
+            [_, _, _, _, 2, ..] => Some("it is out of some resource (OVERLOADED)"),
+            [_, _, _, _, 3, ..] => Some("it is no responder (UNKNOWN_ROLE)"),
+            _ => Some("it ended the request with a status that is not known"),
+        };
+        if let Some(why) = refused {
+            return Err(watch.protocol(why).with(&said(errors)));
+        }
+        let (status, line, body) =
+            head(out).map_err(|wrong| watch.protocol(wrong).with(&said(errors)))?;
+        let seen = said(if errors.trim_ascii().is_empty() { body } else { errors });
+        if !self.status.contains(status) {
+            return Err(Failure::mismatch("status", &line, self.status.text()).with(&seen));
+        }
+        match self.expect.iter().find(|text| !contains(body, text)) {
+            Some(text) => {
+                let got = ["of ", &body.len().to_string(), " bytes"].concat();
+                let want = ["\"", &quote(text), "\" in it"].concat();
+                Err(Failure::mismatch("body", &got, &want).with(&seen))
+            }
+            None => Healthy::saw(line),
+        }
+    }
+}
+
+/// What the application wrote, for a message.
+fn said(bytes: &[u8]) -> String {
+    quote(bytes.trim_ascii())
+}
+
+/// The parameters that are always the same (RFC 3875 section 4.1), each behind the lengths of its
+/// name and value: with those that follow from the URL, what php-fpm finds scripts and pages by.
+const CONSTANT: &[u8] = b"\x11\x07GATEWAY_INTERFACECGI/1.1\
+    \x0e\x03REQUEST_METHODGET\
+    \x0f\x08SERVER_PROTOCOLHTTP/1.1\
+    \x0f\x0bSERVER_SOFTWAREhealthcheck\
+    \x0b\x09SERVER_NAMElocalhost\
+    \x0b\x02SERVER_PORT80\
+    \x09\x09HTTP_HOSTlocalhost\
+    \x0b\x09REMOTE_ADDR127.0.0.1";
+
+/// A whole request: the role of a responder, the parameters, an empty body. `None` when the
+/// parameters are longer than a record can be.
+fn request(path: &str) -> Option<Vec<u8>> {
+    let (script, query) = cut(path, b'?').unwrap_or((path, ""));
+    let script = value::percent_decoded(script);
+    let given: &[(&str, &[u8])] = &[
+        ("SCRIPT_NAME", &script),
+        ("SCRIPT_FILENAME", &script),
+        ("REQUEST_URI", path.as_bytes()),
+        ("QUERY_STRING", query.as_bytes()),
+    ];
+    let mut params = CONSTANT.to_vec();
+    for (name, value) in given {
+        // Section 3.4: a length is one byte, or four of which the first has its high bit set.
+        for length in [name.len(), value.len()] {
+            match u8::try_from(length) {
+                Ok(short @ 0..=127) => params.push(short),
+                _ => {
+                    let long = u32::try_from(length).ok()? | 1 << 31;
+                    params.extend_from_slice(&long.to_be_bytes());
+                }
+            }
+        }
+        params.extend_from_slice(name.as_bytes());
+        params.extend_from_slice(value);
+    }
+    let mut bytes = Vec::new();
+    // The role of a responder; the connection is closed afterwards.
+    let records: [(u8, &[u8]); 4] = [
+        (BEGIN_REQUEST, &[0, 1, 0, 0, 0, 0, 0, 0]),
+        (PARAMS, &params),
+        (PARAMS, &[]),
+        (STDIN, &[]),
+    ];
+    for (kind, content) in records {
+        let [high, low] = u16::try_from(content.len()).ok()?.to_be_bytes();
+        bytes.extend_from_slice(&[1, kind, 0, 1, high, low, 0, 0]);
+        bytes.extend_from_slice(content);
+    }
+    Some(bytes)
+}
+
+/// One record (section 3.3): its type and content.
+pub fn record(bytes: &[u8]) -> Decoded<(u8, Vec<u8>)> {
+    // Of version 1, and about our request or about none.
+    let sound =
+        matches!(bytes, [] | [1] | [1, 1..=11] | [1, 1..=11, 0] | [1, 1..=11, 0, 0 | 1, ..]);
+    if !sound {
+        return Err("no FastCGI record".into());
+    }
+    let Some([_, kind, _, _, high, low, padding, _]) = bytes.first_chunk() else {
+        return Ok(None);
+    };
+    let end = 8 + usize::from(u16::from_be_bytes([*high, *low]));
+    let used = end + usize::from(*padding);
+    match (bytes.get(8..end), bytes.get(..used)) {
+        (Some(content), Some(_)) => Ok(Some(((*kind, content.to_vec()), used))),
+        _ => Ok(None),
+    }
+}
+
+/// The status, its line and the body of a CGI response (RFC 3875 section 6); no Status is 200.
+pub fn head(out: &[u8]) -> Result<(u16, String, &[u8]), Wrong> {
+    let mut status = (200, "200".to_owned());
+    let mut rest = out;
+    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+        let (line, after) = rest.split_at_checked(end + 1).unwrap_or((rest, &[]));
+        let line = line.trim_ascii_end();
+        rest = after;
+        if line.is_empty() {
+            return Ok((status.0, status.1, rest));
+        }
+        let mut parts = line.splitn(2, |byte| *byte == b':');
+        let (Some(name), Some(text)) = (parts.next(), parts.next()) else { break };
+        if name.eq_ignore_ascii_case(b"status") {
+            let text = text.trim_ascii();
+            let number = text.get(..3).and_then(|digits| value::number(digits).ok());
+            match (number, text.get(3)) {
+                (Some(number @ 100..), None | Some(b' ')) => status = (number as u16, quote(text)),
+                _ => return Err(["a malformed status: ", &quote(text)].concat().into()),
+            }
+        }
+    }
+    Err(match out {
+        [] => "the request ended without a response".into(),
+        out => ["no CGI response head: ", &quote(out)].concat().into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::torture;
+    use super::*;
+    use crate::input::Text;
+    use crate::input::options::given;
+    use crate::watch::Log;
+
+    fn parse(target: &str, options: &[(Flag, &str)]) -> Result<Fcgi, Usage> {
+        let target = Target::parse(&Text { typed: target.into(), meant: target.into() });
+        Fcgi::parse(&target, &Options { own: &given(options), defaults: &[] })
+    }
+
+    #[test]
+    fn requests() {
+        let bytes = request("/p%69ng?a=1").expect("short");
+        assert_eq!(bytes[..16], *b"\x01\x01\0\x01\0\x08\0\0\0\x01\0\0\0\0\0\0");
+        for part in [
+            &b"\x0b\x05SCRIPT_NAME/ping"[..],
+            b"\x0f\x05SCRIPT_FILENAME/ping",
+            b"\x0b\x0bREQUEST_URI/p%69ng?a=1",
+            b"\x0c\x03QUERY_STRINGa=1",
+            b"\x0e\x03REQUEST_METHODGET",
+        ] {
+            assert!(contains(&bytes, part), "{part:?}");
+        }
+        assert!(bytes.ends_with(b"\x01\x04\0\x01\0\0\0\0\x01\x05\0\x01\0\0\0\0"));
+        let long = format!("/{}", "x".repeat(199));
+        assert!(contains(&request(&long).expect("fits"), b"\x0b\x80\0\0\xc8SCRIPT_NAME/x"));
+        assert_eq!(request(&"/".repeat(30_000)), None);
+    }
+
+    #[test]
+    fn the_constant_parameters_have_the_lengths_they_say() {
+        let mut rest = CONSTANT;
+        while let [name, value, more @ ..] = rest {
+            let (name, value) = (usize::from(*name), usize::from(*value));
+            let upper = |byte: &u8| byte.is_ascii_uppercase() || *byte == b'_';
+            assert!(more[..name].iter().all(upper), "{:?}", str::from_utf8(more));
+            rest = &more[name + value..];
+        }
+        assert_eq!(rest, b"");
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        assert!(parse("fcgi://h/ping", &[]).is_ok());
+        for target in ["fcgi://h", "fcgi://h?x", "fcgi://u:p@h/ping"] {
+            assert!(parse(target, &[]).is_err(), "{target}");
+        }
+        assert!(parse("fcgi://h/ping", &[(Flag::Expect, "")]).is_err());
+    }
+
+    #[test]
+    fn records() {
+        for (valid, kind, content) in [
+            (&b"\x01\x06\0\x01\0\x04\x04\0pong\0\0\0\0"[..], STDOUT, &b"pong"[..]),
+            (b"\x01\x03\0\x01\0\x08\0\0\0\0\0\0\0\0\0\0", END_REQUEST, &[0; 8]),
+            (b"\x01\x06\0\x01\0\0\0\0", STDOUT, b""),
+        ] {
+            torture(valid, record);
+            assert_eq!(record(valid), Ok(Some(((kind, content.to_vec()), valid.len()))));
+        }
+        for wrong in
+            [&b"HTTP/1.1"[..], b"\x02", b"\x01\0", b"\x01\x0c", b"\x01\x06\0\x02", b"\x01\x06\x01"]
+        {
+            assert_eq!(record(wrong), Err("no FastCGI record".into()), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn heads() {
+        let of = |text: &'static str| head(text.as_bytes());
+        assert_eq!(
+            of("Content-type: text/plain\r\n\r\npong"),
+            Ok((200, "200".into(), &b"pong"[..]))
+        );
+        assert_eq!(
+            of("status:  404 Not Found\nA: b\n\nFile not found.\n"),
+            Ok((404, "404 Not Found".into(), &b"File not found.\n"[..]))
+        );
+        assert_eq!(of("Status: 503\r\n\r\n"), Ok((503, "503".into(), &b""[..])));
+        for (text, wrong) in [
+            ("", "the request ended without a response"),
+            ("pong", "no CGI response head: pong"),
+            ("pong\n\n", "no CGI response head: pong\\n\\n"),
+            ("A: b\r\n", "no CGI response head: A: b\\r\\n"),
+            ("Status: 20\r\n\r\n", "a malformed status: 20"),
+            ("Status: 2000 x\r\n\r\n", "a malformed status: 2000 x"),
+            ("Status: 099 x\r\n\r\n", "a malformed status: 099 x"),
+            ("Status: +20 x\r\n\r\n", "a malformed status: +20 x"),
+        ] {
+            assert_eq!(of(text), Err(wrong.into()), "{text}");
+        }
+    }
+
+    #[test]
+    fn verdicts() {
+        let watch = Watch::new(
+            "x",
+            Duration::from_secs(60),
+            Log { line: |_| {}, verbose: false, waiting: false },
+        );
+        let ping = parse("fcgi://h/ping", &[(Flag::Status, "200"), (Flag::Expect, "pong")])
+            .expect("a check");
+        let judge = |ended: &[u8], out: &str, errors: &str| match ping.judge(
+            ended,
+            out.as_bytes(),
+            errors.as_bytes(),
+            &watch,
+        ) {
+            Ok(Healthy(seen)) => seen,
+            Err(failure) => failure.to_string(),
+        };
+        let (ok, good) = (&[0; 8][..], "A: b\r\n\r\npong");
+        assert_eq!(judge(ok, good, ""), "200");
+        assert_eq!(judge(ok, good, "PHP Notice"), "200");
+        assert_eq!(
+            judge(ok, "Status: 404 Not Found\r\n\r\nFile not found.\n", "Primary script unknown\n"),
+            "status 404 Not Found, want 200: Primary script unknown"
+        );
+        assert_eq!(judge(ok, "A: b\r\n\r\nping", ""), "body of 4 bytes, want \"pong\" in it: ping");
+        for (status, words) in
+            [(1, "CANT_MPX_CONN"), (2, "OVERLOADED"), (3, "UNKNOWN_ROLE"), (9, "not known")]
+        {
+            let said = judge(&[0, 0, 0, 0, status, 0, 0, 0], good, "busy");
+            assert!(said.contains(words) && said.ends_with(": busy"), "{said}");
+        }
+        for odd in [0, 4, 7, 9] {
+            assert!(judge(&[0; 9][..odd], good, "").contains("not known"));
+        }
+        assert!(judge(ok, "", "PHP Fatal error").ends_with("without a response: PHP Fatal error"));
+    }
+}

@@ -1,0 +1,63 @@
+//! `memcached://`: `version` answers VERSION (memcached's doc/protocol.txt).
+
+use super::{answered, ask, line, open, parts};
+use crate::input::{Options, Target, Usage};
+use crate::net::stream::Decoded;
+use crate::net::{Peer, Secure};
+use crate::verdict::{Healthy, Verdict};
+use crate::watch::Watch;
+
+/// A memcached server that speaks the text protocol.
+#[derive(Debug)]
+pub struct Memcached(Box<Peer>);
+
+impl Memcached {
+    /// Takes what the peer takes.
+    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
+        let (authority, peer) = parts(target, options, 11_211, Secure::Never)?;
+        authority.nothing_but_a_port(target)?;
+        Ok(Self(peer))
+    }
+
+    /// Asks for the version, and says goodbye with it.
+    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
+        let mut talk = open(&self.0, watch)?;
+        let answer = ask(&mut talk, b"version\r\nquit\r\n", "an answer to version", reply)?;
+        talk.close();
+        match answer.as_str() {
+            // With `-Y FILE`, before a user has shown a password: a server that asks is up.
+            "CLIENT_ERROR unauthenticated" => Healthy::saw("up, wants a password"),
+            answer if answer.starts_with("VERSION ") => Healthy::saw(answer),
+            answer => Err(answered("version", answer, "VERSION")),
+        }
+    }
+}
+
+/// The version, or one of the three errors.
+pub fn reply(bytes: &[u8]) -> Decoded<String> {
+    let starts = ["VERSION ", "ERROR", "CLIENT_ERROR", "SERVER_ERROR"];
+    line(bytes, &starts, "no memcached answer")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::torture;
+    use super::*;
+
+    #[test]
+    fn replies() {
+        for valid in [
+            "VERSION 1.6.18\r\n",
+            "ERROR\r\n",
+            "ERROR Too many open connections\r\n",
+            "SERVER_ERROR out of memory\r\n",
+            "CLIENT_ERROR unauthenticated\r\n",
+        ] {
+            torture(valid.as_bytes(), reply);
+            assert_eq!(reply(valid.as_bytes()), Ok(Some((valid.trim_end().into(), valid.len()))));
+        }
+        for wrong in ["HTTP/1.1 400", "\0", "+PONG\r\n", "VERSION\r\n", "-ERR unknown"] {
+            assert_eq!(reply(wrong.as_bytes()), Err("no memcached answer".into()));
+        }
+    }
+}

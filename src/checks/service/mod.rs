@@ -1,0 +1,198 @@
+//! Services: the server's own handshake, no client installed. Each is a pure encoder and decoder over
+//! bytes and a few lines of conversation.
+
+pub mod amqp;
+pub mod fcgi;
+pub mod grpc;
+pub mod kafka;
+pub mod memcached;
+pub mod mongodb;
+pub mod mqtt;
+pub mod mysql;
+pub mod nats;
+pub mod postgres;
+pub mod redis;
+
+use crate::input::{Authority, Options, Target, Usage};
+use crate::net::stream::{Conversation, Decoded};
+use crate::net::{Peer, Secure};
+use crate::verdict::{Failure, Verdict, quote};
+use crate::watch::Watch;
+
+/// A service to talk to.
+#[derive(Debug)]
+pub enum Service {
+    /// `grpc`, `grpcs`
+    Grpc(grpc::Grpc),
+    /// `redis`, `rediss`
+    Redis(redis::Redis),
+    /// `postgres`, `postgresql`
+    Postgres(postgres::Postgres),
+    /// `mysql`, `mariadb`
+    Mysql(mysql::Mysql),
+    /// `mongodb`
+    Mongodb(mongodb::Mongodb),
+    /// `memcached`
+    Memcached(memcached::Memcached),
+    /// `amqp`, `amqps`
+    Amqp(amqp::Amqp),
+    /// `mqtt`, `mqtts`
+    Mqtt(mqtt::Mqtt),
+    /// `nats`
+    Nats(nats::Nats),
+    /// `kafka`
+    Kafka(kafka::Kafka),
+    /// `fcgi`
+    Fcgi(fcgi::Fcgi),
+}
+
+impl Service {
+    /// Makes the check that the scheme names; `None` when it is none of these.
+    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Option<Self>, Usage> {
+        Ok(Some(match target.scheme.as_str() {
+            "grpc" | "grpcs" => Service::Grpc(grpc::Grpc::parse(target, options)?),
+            "redis" | "rediss" => Service::Redis(redis::Redis::parse(target, options)?),
+            "postgres" | "postgresql" => {
+                Service::Postgres(postgres::Postgres::parse(target, options)?)
+            }
+            "mysql" | "mariadb" => Service::Mysql(mysql::Mysql::parse(target, options)?),
+            "mongodb" => Service::Mongodb(mongodb::Mongodb::parse(target, options)?),
+            "memcached" => Service::Memcached(memcached::Memcached::parse(target, options)?),
+            "amqp" | "amqps" => Service::Amqp(amqp::Amqp::parse(target, options)?),
+            "mqtt" | "mqtts" => Service::Mqtt(mqtt::Mqtt::parse(target, options)?),
+            "nats" => Service::Nats(nats::Nats::parse(target, options)?),
+            "kafka" => Service::Kafka(kafka::Kafka::parse(target, options)?),
+            "fcgi" => Service::Fcgi(fcgi::Fcgi::parse(target, options)?),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Carries the check out.
+    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
+        match self {
+            Service::Grpc(check) => check.run(watch),
+            Service::Redis(check) => check.run(watch),
+            Service::Postgres(check) => check.run(watch),
+            Service::Mysql(check) => check.run(watch),
+            Service::Mongodb(check) => check.run(watch),
+            Service::Memcached(check) => check.run(watch),
+            Service::Amqp(check) => check.run(watch),
+            Service::Mqtt(check) => check.run(watch),
+            Service::Nats(check) => check.run(watch),
+            Service::Kafka(check) => check.run(watch),
+            Service::Fcgi(check) => check.run(watch),
+        }
+    }
+}
+
+/// What each service reads of its target first: the URL's parts, and the peer.
+fn parts<'t>(
+    target: &'t Target,
+    options: &Options<'_>,
+    port: u16,
+    secure: Secure,
+) -> Result<(&'t Authority, Box<Peer>), Usage> {
+    let authority = target.authority()?;
+    let peer = Peer::parse(target, authority, options, Some(port), secure)?;
+    Ok((authority, peer))
+}
+
+/// For services that take a user but know no path.
+fn no_path(target: &Target, authority: &Authority) -> Result<(), Usage> {
+    match authority.path.as_str() {
+        "" | "/" => Ok(()),
+        _ => Err(target.wrong("want no path: nothing is subscribed to")),
+    }
+}
+
+/// Connects for a conversation.
+fn open<'w>(peer: &Peer, watch: &'w Watch<'w>) -> Result<Conversation<'w>, Failure> {
+    Ok(Conversation::new(peer.open(watch)?))
+}
+
+/// Sends `request`, if there is one, and reads one answer. A server may refuse and close before
+/// it has read everything: its answer counts. The decoder is a pointer, so that those of one type share one
+/// instance of the reading loop.
+fn ask<T>(
+    talk: &mut Conversation<'_>,
+    request: &[u8],
+    what: &str,
+    decode: fn(&[u8]) -> Decoded<T>,
+) -> Result<T, Failure> {
+    let sent = if request.is_empty() { Ok(()) } else { talk.send(request) };
+    match (talk.receive(what, decode), sent) {
+        (Err(_), Err(unsent)) => Err(unsent),
+        (answer, _) => answer,
+    }
+}
+
+/// The failure of a first answer, with a hint where the peer hung up without a word: OpenSSL sends
+/// no alert to those who do not start with TLS.
+fn or_tls(failure: Failure, talk: &Conversation<'_>, peer: &Peer, scheme: &str) -> Failure {
+    match peer.tls {
+        None if talk.is_mute() => {
+            failure.with(&["want ", scheme, ":// if the server speaks TLS"].concat())
+        }
+        _ => failure,
+    }
+}
+
+/// A line that starts with one of `starts`, without its end. Anything else is an error with the
+/// first byte that cannot be part of one, so that nobody waits for the end of a line that is none.
+fn line(bytes: &[u8], starts: &[&str], wrong: &str) -> Decoded<String> {
+    let fits = |start: &&str| start.bytes().zip(bytes).all(|(want, got)| want == *got);
+    if !starts.iter().any(fits) {
+        return Err(wrong.into());
+    }
+    let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
+        return Ok(None);
+    };
+    // A start that was cut short by the end of its line fits no longer, since none holds one.
+    let text = bytes.get(..end).unwrap_or_default().trim_ascii_end();
+    Ok(Some((String::from_utf8_lossy(text).into_owned(), end + 1)))
+}
+
+/// A refusal in the server's words: `PING answered "LOADING ...", want PONG`.
+fn answered(what: &str, answer: &str, want: &str) -> Failure {
+    Failure::mismatch(what, &["answered \"", &quote(answer.as_bytes()), "\""].concat(), want)
+}
+
+/// What every decoder must survive: each prefix of `valid`, each byte of it changed to each value,
+/// and 64 KiB of noise, alone and behind each of the first bytes. No prefix may pass for the whole.
+#[cfg(test)]
+pub(crate) fn torture<T>(valid: &[u8], decode: impl Fn(&[u8]) -> Decoded<T>) {
+    match decode(valid) {
+        Ok(Some((_, used))) => assert_eq!(used, valid.len(), "all of it is used"),
+        _ => panic!("the valid answer is refused"),
+    }
+    for end in 0..valid.len() {
+        assert!(matches!(decode(&valid[..end]), Ok(None)), "{end} bytes pass for the whole");
+    }
+    let mut changed = valid.to_vec();
+    for i in 0..valid.len() {
+        for byte in 0..=255 {
+            changed[i] = byte;
+            if let Ok(Some((_, used))) = decode(&changed) {
+                assert!(used <= changed.len(), "more than there is was used");
+            }
+        }
+        changed[i] = valid[i];
+    }
+    // xorshift64, seeded so that a failure comes again.
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut noise = Vec::with_capacity(65_536);
+    while noise.len() < 65_536 {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        noise.extend_from_slice(&state.to_le_bytes());
+    }
+    for kept in 0..valid.len().min(64) {
+        for from in (0..noise.len()).step_by(4099) {
+            let input = [&valid[..kept], &noise[from..]].concat();
+            if let Ok(Some((_, used))) = decode(&input) {
+                assert!(used <= input.len(), "more than there is was used");
+            }
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! `nats://`: INFO, then PING gets PONG (<https://docs.nats.io/reference/reference-protocols/nats-protocol>).
+
+use std::time::Duration;
+
+use super::{answered, ask, line, no_path, open, parts};
+use crate::deadline::Deadline;
+use crate::input::{Options, Target, Usage};
+use crate::net::stream::{Conversation, Decoded};
+use crate::net::{Peer, Secure};
+use crate::text::{contains, cut_at};
+use crate::verdict::{Failure, Healthy, Verdict, hex_digits, quote};
+use crate::watch::Watch;
+
+/// A NATS server.
+#[derive(Debug)]
+pub struct Nats {
+    peer: Box<Peer>,
+    login: Login,
+}
+
+/// Who we say we are, as clients of NATS read it from a URL.
+#[derive(Debug)]
+enum Login {
+    Nobody,
+    Token(String),
+    User(String, String),
+}
+
+/// How long `--tls` waits for INFO before it takes the server for one that wants TLS first: at
+/// most this, and at most a quarter of the time there is.
+const TLS_FIRST: Duration = Duration::from_millis(500);
+
+impl Nats {
+    /// Takes user and password, or a token, from the URL, and what the peer takes.
+    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
+        let (authority, peer) = parts(target, options, 4222, Secure::Asked)?;
+        no_path(target, authority)?;
+        let login = match (authority.user.clone(), authority.password.clone()) {
+            (None, _) => Login::Nobody,
+            // An empty one is a secret that did not arrive.
+            (Some(user), password) if user.is_empty() || password.as_deref() == Some("") => {
+                return Err(target.wrong("want token@ or user:password@, neither of them empty"));
+            }
+            (Some(token), None) => Login::Token(token),
+            (Some(user), Some(password)) => Login::User(user, password),
+        };
+        Ok(Self { peer, login })
+    }
+
+    /// Reads INFO, agrees on TLS where asked to, and sends CONNECT and PING.
+    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
+        let mut talk = open(&self.peer, watch)?;
+        let tls = self.peer.tls.as_ref();
+        let mut first = false;
+        if let Some(tls) = tls {
+            let until = Deadline::after(TLS_FIRST).min(watch.deadline().share(4));
+            if !talk.hears(until)? {
+                watch.say(&"no INFO: taken for a server that wants TLS first");
+                talk = talk.secure(tls)?;
+                first = true;
+            }
+        }
+        let info = ask(&mut talk, &[], "INFO", info).map_err(|failure| {
+            match (tls, watch.deadline().remaining()) {
+                (None, None) => failure.with("want --tls if the server starts with TLS"),
+                _ => failure,
+            }
+        })?;
+        let says = |name: &str| field(&info, name).is_some_and(|rest| rest.starts_with("true"));
+        let required = says("tls_required");
+        let verdict = match tls {
+            Some(_) if !first && !required && !says("tls_available") => {
+                Err(Failure::mismatch("INFO", "offers no TLS", "TLS, as --tls says"))
+            }
+            None if required => Err(Failure::mismatch("INFO", "requires TLS", "--tls")),
+            // To go on without a user would be an authentication error in the server's log, at
+            // every check.
+            None if matches!(self.login, Login::Nobody) && says("auth_required") => {
+                Healthy::saw(["NATS ", &version(&info), ", wants credentials"].concat())
+            }
+            tls => {
+                if let (Some(tls), false) = (tls, first) {
+                    talk = talk.secure(tls)?;
+                }
+                self.ping(&info, &mut talk)
+            }
+        };
+        talk.close();
+        verdict
+    }
+
+    fn ping(&self, info: &str, talk: &mut Conversation<'_>) -> Verdict {
+        /// The most lines that are read past in search of the answer: +OK, INFO, PING.
+        const LINES: usize = 16;
+        let mut request = self.connect();
+        for _ in 0..LINES {
+            let answer = ask(talk, &request, "PONG", reply)?;
+            request.clear();
+            match answer.split_once([' ', '\t']).map_or(&*answer, |(word, _)| word) {
+                "PONG" => return Healthy::saw(["PONG from NATS ", &version(info)].concat()),
+                "-ERR" => {
+                    let nobody = matches!(self.login, Login::Nobody);
+                    if nobody && contains(answer.as_bytes(), b"'Authorization Violation'") {
+                        return Healthy::saw("up, wants credentials");
+                    }
+                    return Err(answered("PING", &answer, "PONG"));
+                }
+                _ => {}
+            }
+        }
+        Err(answered("PING", "+OK, INFO and PING only", "PONG"))
+    }
+
+    /// CONNECT and PING in one piece.
+    fn connect(&self) -> Vec<u8> {
+        let mut text = String::from(
+            "CONNECT {\"verbose\":false,\"pedantic\":false,\"lang\":\"healthcheck\",\"version\":\"",
+        );
+        text.push_str(concat!(env!("CARGO_PKG_VERSION"), "\",\"name\":\"healthcheck\""));
+        let fields: &[(&str, &str)] = match &self.login {
+            Login::Nobody => &[],
+            Login::Token(token) => &[("auth_token", token)],
+            Login::User(user, password) => &[("user", user), ("pass", password)],
+        };
+        for (name, value) in fields {
+            text.push_str(&[",\"", name, "\":\""].concat());
+            for c in value.chars() {
+                // RFC 8259 section 7; the URL's grammar leaves out CR, LF and NUL.
+                match c {
+                    '"' | '\\' => text.extend(['\\', c]),
+                    '\0'..='\x1f' => {
+                        text.push_str("\\u00");
+                        hex_digits(c as u8, &mut text);
+                    }
+                    c => text.push(c),
+                }
+            }
+            text.push('"');
+        }
+        text.push_str("}\r\nPING\r\n");
+        text.into_bytes()
+    }
+}
+
+/// The first line of a server.
+pub fn info(bytes: &[u8]) -> Decoded<String> {
+    line(bytes, &["INFO {"], "no NATS server")
+}
+
+/// What may come instead of, and before, PONG.
+pub fn reply(bytes: &[u8]) -> Decoded<String> {
+    line(bytes, &["PONG\r", "PONG\n", "-ERR ", "+OK", "INFO ", "PING"], "no NATS answer")
+}
+
+/// What follows `"name":` in `json`. Inside a string of it the quotes would be escaped.
+fn field<'a>(json: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = cut_at(json, &["\"", name, "\""].concat())?;
+    Some(rest.trim_ascii_start().strip_prefix(':')?.trim_ascii_start())
+}
+
+/// The server's version, as far as it says so.
+pub fn version(info: &str) -> String {
+    let text = field(info, "version").and_then(|rest| rest.split('"').nth(1));
+    quote(text.unwrap_or_default().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::torture;
+    use super::*;
+    use crate::input::Text;
+
+    fn parse(target: &str) -> Result<Nats, Usage> {
+        let target = Target::parse(&Text { typed: target.into(), meant: target.into() });
+        Nats::parse(&target, &Options { own: &[], defaults: &[] })
+    }
+
+    #[test]
+    fn requests() {
+        let text =
+            |target| String::from_utf8(parse(target).expect(target).connect()).expect("text");
+        let rest = |target| {
+            let text = text(target);
+            let (_, rest) = text.split_once("\"name\":\"healthcheck\"").expect("a name");
+            rest.to_owned()
+        };
+        assert!(text("nats://h").starts_with("CONNECT {\"verbose\":false,\"pedantic\":false,"));
+        assert_eq!(rest("nats://h"), "}\r\nPING\r\n");
+        assert_eq!(rest("nats://t%22ok@h"), ",\"auth_token\":\"t\\\"ok\"}\r\nPING\r\n");
+        assert_eq!(
+            rest("nats://u:p%5C%1b@h/"),
+            ",\"user\":\"u\",\"pass\":\"p\\\\\\u001b\"}\r\nPING\r\n"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for target in ["nats://h/subject", "nats://h?x", "nats://@h", "nats://:p@h", "nats://u:@h"]
+        {
+            assert!(parse(target).is_err(), "{target}");
+        }
+    }
+
+    const INFO: &str = "INFO {\"server_id\":\"NAB\",\"server_name\":\"\\\"tls_required\\\":true\",\
+        \"version\":\"2.9.10\",\"auth_required\" : true,\"tls_available\":false} \r\n";
+
+    #[test]
+    fn greetings() {
+        torture(INFO.as_bytes(), info);
+        let Ok(Some((text, _))) = info(INFO.as_bytes()) else { panic!("refused") };
+        assert_eq!(version(&text), "2.9.10");
+        assert_eq!(field(&text, "auth_required").map(|rest| &rest[..4]), Some("true"));
+        assert_eq!(field(&text, "tls_available").map(|rest| &rest[..5]), Some("false"));
+        // In a value of somebody's choice.
+        assert_eq!(field(&text, "tls_required"), None);
+        assert_eq!(version("INFO {\"version\":"), "");
+    }
+
+    #[test]
+    fn replies() {
+        for valid in ["PONG\r\n", "-ERR 'Authorization Violation'\r\n", "+OK\r\n", "PING\r\n"] {
+            torture(valid.as_bytes(), reply);
+            assert_eq!(reply(valid.as_bytes()), Ok(Some((valid.trim_end().into(), valid.len()))));
+        }
+        for wrong in ["HTTP/1.1 400", "\0", "PONGO\r\n", "-NOAUTH x", "MSG a 1 0\r\n"] {
+            assert_eq!(reply(wrong.as_bytes()), Err("no NATS answer".into()));
+        }
+    }
+}

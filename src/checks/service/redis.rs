@@ -1,0 +1,157 @@
+//! `redis://`, `rediss://`: PING gets PONG (RESP2, <https://redis.io/docs/reference/protocol-spec>).
+
+use super::{answered, ask, line, open, or_tls, parts};
+use crate::input::{Options, Target, Usage, value};
+use crate::net::stream::{Conversation, Decoded};
+use crate::net::{Peer, Secure};
+use crate::text::cut_at;
+use crate::verdict::{Healthy, Verdict};
+use crate::watch::Watch;
+
+/// A Redis server, or one that speaks its protocol: Valkey, KeyDB, Dragonfly, a sentinel.
+#[derive(Debug)]
+pub struct Redis {
+    peer: Box<Peer>,
+    /// Empty when none is given.
+    password: String,
+    /// AUTH and SELECT where they are wanted, then PING, in one piece.
+    request: Vec<u8>,
+    /// What is in it, the answers that are wanted, and whether they are.
+    steps: [(&'static str, &'static str, bool); 3],
+}
+
+impl Redis {
+    /// Takes user, password and database from the URL, and what the peer takes.
+    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
+        let secure = if target.scheme == "rediss" { Secure::Always } else { Secure::Never };
+        let (authority, peer) = parts(target, options, 6379, secure)?;
+        let mut request = Vec::new();
+        let password = authority.password.clone().unwrap_or_default();
+        if let Some(user) = &authority.user {
+            // An empty one is a secret that did not arrive: to go on without it would call a server
+            // healthy that would refuse it.
+            if password.is_empty() {
+                return Err(target.wrong("want user and password as [user]:password@, not empty"));
+            }
+            match user.as_str() {
+                // Servers before version 6 know no users.
+                "" => command(&["AUTH", &password], &mut request),
+                user => command(&["AUTH", user, &password], &mut request),
+            }
+        }
+        let database = authority.path.strip_prefix('/').unwrap_or(&authority.path);
+        match database {
+            "" => {}
+            _ if value::number(database.as_bytes()).is_ok() => {
+                command(&["SELECT", database], &mut request);
+            }
+            _ => return Err(target.wrong("want the number of a database as path, or none")),
+        }
+        command(&["PING"], &mut request);
+        let steps = [
+            ("AUTH", "OK", authority.user.is_some()),
+            ("SELECT", "OK", !database.is_empty()),
+            ("PING", "PONG", true),
+        ];
+        Ok(Self { peer, password, request, steps })
+    }
+
+    /// Sends all at once and reads the answers in turn.
+    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
+        let mut talk = open(&self.peer, watch)?;
+        let verdict = self.talk(&mut talk);
+        talk.close();
+        verdict
+    }
+
+    fn talk(&self, talk: &mut Conversation<'_>) -> Verdict {
+        let mut request = self.request.as_slice();
+        for (name, want, _) in self.steps.iter().filter(|(_, _, wanted)| *wanted) {
+            let answer = ask(talk, request, &["an answer to ", name].concat(), reply);
+            let answer = answer.map_err(|failure| match request {
+                [] => failure,
+                _ => or_tls(failure, talk, &self.peer, "rediss"),
+            })?;
+            request = &[];
+            if self.password.is_empty() && answer.starts_with("-NOAUTH") {
+                return Healthy::saw("up, wants a password (NOAUTH)");
+            }
+            if answer.strip_prefix('+') != Some(want) {
+                // What follows repeats the arguments, the password among them.
+                let said = cut_at(&answer, ", with args").map_or(&*answer, |(said, _)| said);
+                return Err(answered(name, said.trim_start_matches('-'), want));
+            }
+        }
+        Healthy::saw("PONG")
+    }
+}
+
+/// Appends a command as an array of bulk strings.
+fn command(words: &[&str], out: &mut Vec<u8>) {
+    let mut put = |parts: [&str; 3]| out.extend_from_slice(parts.concat().as_bytes());
+    put(["*", &words.len().to_string(), "\r\n"]);
+    for word in words {
+        put(["$", &word.len().to_string(), "\r\n"]);
+        put([word, "\r\n", ""]);
+    }
+}
+
+/// A simple string or an error, with its sign in front: nothing else answers these commands.
+pub fn reply(bytes: &[u8]) -> Decoded<String> {
+    line(bytes, &["+", "-"], "no Redis reply")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::torture;
+    use super::*;
+    use crate::input::Text;
+
+    fn parse(target: &str) -> Result<Redis, Usage> {
+        let target = Target::parse(&Text { typed: target.into(), meant: target.into() });
+        Redis::parse(&target, &Options { own: &[], defaults: &[] })
+    }
+
+    fn request(target: &str) -> String {
+        String::from_utf8(parse(target).expect(target).request).expect("text")
+    }
+
+    #[test]
+    fn requests() {
+        assert_eq!(request("redis://h"), "*1\r\n$4\r\nPING\r\n");
+        assert_eq!(
+            request("redis://:p%40s@h/"),
+            "*2\r\n$4\r\nAUTH\r\n$3\r\np@s\r\n*1\r\n$4\r\nPING\r\n"
+        );
+        assert_eq!(
+            request("redis://u:p@h/12"),
+            "*3\r\n$4\r\nAUTH\r\n$1\r\nu\r\n$1\r\np\r\n\
+             *2\r\n$6\r\nSELECT\r\n$2\r\n12\r\n*1\r\n$4\r\nPING\r\n"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for target in [
+            "redis://u@h",
+            "redis://:@h",
+            "redis://u:@h",
+            "redis://h/x",
+            "redis://h/1/2",
+            "redis://h?db=1",
+        ] {
+            assert!(parse(target).is_err(), "{target}");
+        }
+    }
+
+    #[test]
+    fn replies() {
+        for valid in ["+PONG\r\n", "-NOAUTH Authentication required.\r\n", "-ERR x\n"] {
+            torture(valid.as_bytes(), reply);
+            assert_eq!(reply(valid.as_bytes()), Ok(Some((valid.trim_end().into(), valid.len()))));
+        }
+        for wrong in ["HTTP/1.1 400", "\0", "ERROR\r\n", ":1\r\n", "$-1\r\n"] {
+            assert_eq!(reply(wrong.as_bytes()), Err("no Redis reply".into()));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! `tcp://`, `unix://` and `tls://`: a connection opens; with `--send` and `--expect` it answers.
+
+use crate::input::{Flag, Options, Target, Usage, value};
+use crate::net::Secure;
+use crate::net::stream::MESSAGE;
+use crate::net::{self, Peer, UnixName};
+use crate::text::contains;
+use crate::verdict::{Failure, Healthy, Verdict, quote};
+use crate::watch::Watch;
+
+/// A connection, and what is said over it.
+#[derive(Debug)]
+pub struct Stream {
+    peer: Box<Peer>,
+    send: Option<Vec<u8>>,
+    expect: Vec<Vec<u8>>,
+}
+
+impl Stream {
+    /// Takes `--send`, `--expect` and what the peer takes.
+    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
+        let peer = if target.scheme == "unix" {
+            let path = target.rest.strip_prefix(b"//").unwrap_or_default();
+            // `unix:///@name` is the abstract socket `name`.
+            let name = match path {
+                [b'/', name @ ..] if name.starts_with(b"@") => name,
+                path => path,
+            };
+            Peer::unix(UnixName::parse(name).map_err(|wrong| target.wrong(&wrong))?)
+        } else {
+            let authority = target.authority()?;
+            authority.nothing_but_a_port(target)?;
+            let secure = if target.scheme == "tls" { Secure::Always } else { Secure::Never };
+            Peer::parse(target, authority, options, None, secure)?
+        };
+        Ok(Self {
+            peer,
+            send: options.last(Flag::Send, value::escaped)?,
+            expect: options.each(Flag::Expect, value::escaped)?,
+        })
+    }
+
+    /// Connects, sends, and reads until all texts were seen.
+    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
+        let mut stream = self.peer.open(watch)?;
+        if self.expect.is_empty() {
+            // No answer will tell whether the server takes this client.
+            stream.confirm()?;
+        }
+        if let Some(bytes) = &self.send {
+            stream.write(bytes)?;
+        }
+        let mut wanted = Wanted::new(&self.expect);
+        while let Some(missing) = wanted.missing() {
+            let mut buffer = [0; 4096];
+            let n = stream.read(&mut buffer).map_err(|failure| {
+                // What came tells who is there, though it is not what was wanted.
+                let who = net::stream::recognise(&wanted.seen).unwrap_or_default();
+                failure.with(&quote(&wanted.seen)).with(who)
+            })?;
+            if n == 0 {
+                return Err(wanted.mismatch(missing, "closed"));
+            }
+            wanted.push(buffer.get(..n).unwrap_or(&[]));
+            if wanted.seen.len() > MESSAGE {
+                return Err(wanted.mismatch(missing, "over 64 KiB"));
+            }
+        }
+        let healthy = match wanted.seen.as_slice() {
+            [] => format!("connected to {}", stream.peer()),
+            seen => format!("{} answered {}", stream.peer(), quote(seen)),
+        };
+        stream.close();
+        Healthy::saw(healthy)
+    }
+}
+
+/// What has come back, and the texts that must appear in it.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    texts: &'a [Vec<u8>],
+    pub(super) seen: Vec<u8>,
+}
+
+impl<'a> Wanted<'a> {
+    pub(super) fn new(texts: &'a [Vec<u8>]) -> Self {
+        Self { texts, seen: Vec::new() }
+    }
+
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.seen.extend_from_slice(bytes);
+    }
+
+    /// The first text that is not there yet.
+    pub(super) fn missing(&self) -> Option<&'a [u8]> {
+        self.texts.iter().map(Vec::as_slice).find(|text| !contains(&self.seen, text))
+    }
+
+    pub(super) fn mismatch(&self, missing: &[u8], why: &str) -> Failure {
+        let got = format!("of {} bytes, {why}", self.seen.len());
+        let want = format!("\"{}\" in it", quote(missing));
+        let failure = Failure::mismatch("reply", &got, &want).with(&quote(&self.seen));
+        failure.with(net::stream::recognise(&self.seen).unwrap_or_default())
+    }
+}

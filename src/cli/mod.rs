@@ -1,0 +1,208 @@
+//! argv becomes a [`Command`]. Opens no socket.
+
+pub mod expand;
+pub mod help;
+
+use std::cell::Cell;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lexopt::{Arg, Parser};
+
+use crate::checks::Named;
+use crate::input::flags::{Group, ROWS, Row, Takes};
+use crate::input::{Flag, Given, Options, Target, Text, Usage, secret, value};
+use crate::plan::{Plan, Quorum, Wait};
+
+/// What was asked for.
+#[derive(Debug)]
+pub enum Command {
+    /// `--help`
+    Help,
+    /// `--version`
+    Version,
+    /// `--install PATH`
+    Install(PathBuf),
+    /// Checks.
+    Run(Plan, Output),
+}
+
+/// How the report is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Output {
+    /// One line of JSON instead of text.
+    pub json: bool,
+    /// Nothing when healthy.
+    pub quiet: bool,
+    /// `--verbose`.
+    pub verbose: bool,
+}
+
+/// The most targets in one call.
+const TARGETS: usize = 64;
+
+/// The most bytes of arguments.
+const BYTES: usize = 131_072;
+
+/// Reads `args`, the program's name left out; without any, those in `HEALTHCHECK_ARGS`.
+pub fn parse(args: Vec<OsString>, env: expand::Env<'_>) -> Result<Command, Usage> {
+    let args = match args.as_slice() {
+        [] => expand::from_variable(env)?,
+        _ => args,
+    };
+    if args.iter().map(|arg| arg.len()).sum::<usize>() > BYTES {
+        return Err(Usage::new("want at most 128 KiB of arguments"));
+    }
+    if let Some(command) = answered_at_once(&args) {
+        return Ok(command);
+    }
+    build(read(args, env)?)
+}
+
+/// `--help` and `--version` are answered before anything else is looked at; as the value of an
+/// option they are that value, or `--expect --help` would be healthy.
+fn answered_at_once(args: &[OsString]) -> Option<Command> {
+    let mut parser = Parser::from_args(args);
+    loop {
+        let row = match parser.next() {
+            Ok(None) => return None,
+            Ok(Some(arg)) => row(&arg),
+            Err(_) => None,
+        };
+        match row.map(|row| (row.flag, row.takes)) {
+            Some((_, Takes::Value(_))) => drop(parser.value()),
+            // `--help=x` is wrong, and said to be so later.
+            found => match (found, parser.optional_value()) {
+                (Some((Flag::Help, _)), None) => return Some(Command::Help),
+                (Some((Flag::Version, _)), None) => return Some(Command::Version),
+                _ => {}
+            },
+        }
+    }
+}
+
+fn row(arg: &Arg<'_>) -> Option<&'static Row> {
+    ROWS.iter().find(|row| match arg {
+        Arg::Short(short) => row.short == Some(*short),
+        Arg::Long(long) => row.long == *long,
+        Arg::Value(_) => false,
+    })
+}
+
+/// What was typed, sorted by where it stands.
+#[derive(Default)]
+struct Typed {
+    /// The run-wide options, from anywhere.
+    run: Vec<Given>,
+    /// Before the first target.
+    defaults: Vec<Given>,
+    targets: Vec<(Text, Vec<Given>)>,
+}
+
+fn read(args: Vec<OsString>, env: expand::Env<'_>) -> Result<Typed, Usage> {
+    let mut typed = Typed::default();
+    let mut parser = Parser::from_args(args);
+    while let Some(arg) = parser.next().map_err(wrong)? {
+        let row = match row(&arg) {
+            Some(row) => row,
+            None => match arg {
+                Arg::Value(target) => {
+                    let text = expand::target(target.as_bytes(), env)?;
+                    typed.targets.push((text, Vec::new()));
+                    continue;
+                }
+                unknown => return Err(wrong(unknown.unexpected())),
+            },
+        };
+        let value = match row.takes {
+            Takes::Nothing => None,
+            Takes::Value(_) => Some(parser.value().map_err(wrong)?),
+            Takes::Maybe(_) => parser.optional_value().or_else(|| next_number(&mut parser)),
+        };
+        let value = value.map(|value| expand::text(value.as_bytes(), env)).transpose()?;
+        let given = Given { flag: row.flag, value, taken: Cell::new(false) };
+        match (row.group, typed.targets.last_mut()) {
+            (Group::Run, _) => typed.run.push(given),
+            (_, Some((_, own))) => own.push(given),
+            (_, None) => typed.defaults.push(given),
+        }
+    }
+    Ok(typed)
+}
+
+/// The next argument if it is a number: no target is.
+fn next_number(parser: &mut Parser) -> Option<OsString> {
+    parser
+        .try_raw_args()?
+        .next_if(|arg| !arg.is_empty() && arg.as_bytes().iter().all(u8::is_ascii_digit))
+}
+
+/// The parser's errors in our words; values, which may be secret, left out.
+fn wrong(error: lexopt::Error) -> Usage {
+    use lexopt::Error;
+    Usage::new(match error {
+        Error::MissingValue { option: Some(option) } => format!("{option}: a value is wanted"),
+        Error::UnexpectedValue { option, value: _ } => format!("{option} takes no value"),
+        Error::UnexpectedOption(option) => format!("unknown option {option}; --help lists them"),
+        other => other.to_string(),
+    })
+}
+
+fn build(typed: Typed) -> Result<Command, Usage> {
+    let run = Options { own: &typed.run, defaults: &[] };
+    if let Some(path) = run.path(Flag::Install)? {
+        let others = typed.targets.len() + typed.defaults.len() + typed.run.len();
+        return match others {
+            1 => Ok(Command::Install(path)),
+            _ => Err(Usage::new("--install PATH stands alone: want no target and no other option")),
+        };
+    }
+    if typed.targets.is_empty() {
+        return Err(Usage::new(
+            "want a TARGET such as http://localhost:8080/healthz; --help shows all",
+        ));
+    }
+    if typed.targets.len() > TARGETS {
+        return Err(Usage::new(format!(
+            "want at most {TARGETS} targets, got {}",
+            typed.targets.len()
+        )));
+    }
+    let mut checks = Vec::with_capacity(typed.targets.len());
+    let mut secrets = Vec::new();
+    for (text, own) in &typed.targets {
+        let target = Target::parse(text);
+        let label = target.label.clone();
+        let options = Options { own, defaults: &typed.defaults };
+        secrets.append(&mut secret::secrets(&target, &options));
+        checks.push(Named::parse(target, &options)?);
+        if let Some(left) = own.iter().find(|one| !one.taken.get()) {
+            return Err(Usage::new(format!("{label}: does not take {}", left.flag.spelled())));
+        }
+    }
+    if let Some(left) = typed.defaults.iter().find(|one| !one.taken.get()) {
+        return Err(Usage::new(format!("{}: none of the targets takes it", left.flag.spelled())));
+    }
+    let interval = run.duration(Flag::Interval)?;
+    let wait = match (run.duration(Flag::Wait)?, interval) {
+        (Some(time), interval) => {
+            Some(Wait { time, interval: interval.unwrap_or(Duration::from_secs(1)) })
+        }
+        (None, Some(_)) => return Err(Usage::new("--interval: want --wait too")),
+        (None, None) => None,
+    };
+    let quorum = if run.has(Flag::Any) { Quorum::Any } else { Quorum::All };
+    let json = run.last(Flag::Output, |value| match value::utf8(value)? {
+        "text" => Ok(false),
+        "json" => Ok(true),
+        _ => Err("text or json is wanted".into()),
+    })?;
+    let output = Output {
+        json: json.unwrap_or(false),
+        quiet: run.has(Flag::Quiet),
+        verbose: run.has(Flag::Verbose),
+    };
+    Ok(Command::Run(Plan { checks, quorum, wait, secrets }, output))
+}

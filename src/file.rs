@@ -1,0 +1,61 @@
+//! Small files, read without ever waiting.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{FileType, Mode, OFlags, fstat, open};
+
+use crate::text::Wrong;
+
+/// Opens for reading: a FIFO without a writer, or a device, holds up nobody.
+pub fn open_now(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    Ok(open(path, flags, Mode::empty())?)
+}
+
+/// What one read yields of a file: all of most files under `/proc`, and the start of others.
+pub fn start<'b>(path: &Path, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
+    let n = rustix::io::read(open_now(path)?, &mut *buffer)?;
+    Ok(buffer.get(..n).unwrap_or_default())
+}
+
+/// The content of a regular file of at most `most` bytes; larger ones and files of other kinds are
+/// errors in words.
+pub fn read(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+    let file = open_now(path)?;
+    if FileType::from_raw_mode(fstat(&file)?.st_mode) != FileType::RegularFile {
+        return Err(Wrong::from("want a regular file").into());
+    }
+    let (mut content, mut filled) = (Vec::new(), 0);
+    loop {
+        if filled == content.len() {
+            content.resize((filled * 2).clamp(4096, most.max(4096) + 1), 0);
+        }
+        match rustix::io::read(&file, content.get_mut(filled..).unwrap_or_default())? {
+            0 => break,
+            n => filled += n,
+        }
+        if filled > most {
+            let wrong = format!("want a file of at most {} KiB", most / 1024);
+            return Err(Wrong::from(wrong).into());
+        }
+    }
+    content.truncate(filled);
+    Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_small_regular_file_is_refused_in_words() {
+        let wrong = |path: &str, most| read(Path::new(path), most).expect_err(path).to_string();
+        assert_eq!(wrong("/dev/zero", 10), "want a regular file");
+        assert_eq!(wrong("/", 10), "want a regular file");
+        assert_eq!(wrong("/proc/self/exe", 65_536), "want a file of at most 64 KiB");
+        assert!(wrong("/none", 10).ends_with("(os error 2)"));
+        assert!(read(Path::new("/proc/self/stat"), 65_536).is_ok_and(|stat| !stat.is_empty()));
+    }
+}

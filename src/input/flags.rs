@@ -1,0 +1,209 @@
+//! The rows of all options: they parse, they make the help and the manual, they are tested.
+
+/// An option, whichever way it is spelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each variant has its row below")]
+pub enum Flag {
+    Help,
+    Version,
+    Install,
+    Any,
+    Wait,
+    Interval,
+    Output,
+    Quiet,
+    Verbose,
+    Timeout,
+    Name,
+    Method,
+    Header,
+    Data,
+    User,
+    Status,
+    Follow,
+    Expect,
+    ExpectJson,
+    ExpectHeader,
+    ConnectTo,
+    Ipv4,
+    Ipv6,
+    Tls,
+    Insecure,
+    Cacert,
+    Cert,
+    Key,
+    ServerName,
+    MinValidity,
+    Send,
+    Type,
+    Primary,
+    MaxAge,
+    MinSize,
+    Absent,
+    MinCount,
+    MaxCount,
+    Udp,
+    MinFree,
+    MinFreeInodes,
+    MaxUsed,
+}
+
+/// Whether an option has a value, and what the help calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// None.
+    Nothing,
+    /// Always one.
+    Value(&'static str),
+    /// A number, if one follows.
+    Maybe(&'static str),
+}
+
+/// The heading an option stands under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Concerns the whole run; may stand anywhere.
+    Run,
+    /// Every check takes it.
+    Every,
+    /// Several kinds take it.
+    Network,
+    /// HTTP and HTTPS.
+    Http,
+    /// Schemes that speak TLS.
+    Tls,
+    /// Local checks.
+    Local,
+}
+
+impl Group {
+    /// In the order of the help.
+    pub const ALL: [Group; 6] =
+        [Group::Every, Group::Http, Group::Network, Group::Tls, Group::Local, Group::Run];
+
+    /// The heading in the help.
+    pub fn heading(self) -> &'static str {
+        match self {
+            Group::Run => "The whole run",
+            Group::Every => "Every check",
+            Group::Network => "Network checks",
+            Group::Http => "http, https",
+            Group::Tls => "TLS",
+            Group::Local => "Local checks",
+        }
+    }
+}
+
+/// One option.
+#[derive(Debug)]
+pub struct Row {
+    /// Which.
+    pub flag: Flag,
+    /// `-t`, or none.
+    pub short: Option<char>,
+    /// `--timeout`.
+    pub long: &'static str,
+    /// Its value.
+    pub takes: Takes,
+    /// Its heading.
+    pub group: Group,
+    /// One line of help.
+    pub help: &'static str,
+}
+
+const fn row(
+    group: Group,
+    flag: Flag,
+    short: Option<char>,
+    long: &'static str,
+    takes: Takes,
+    help: &'static str,
+) -> Row {
+    Row { flag, short, long, takes, group, help }
+}
+
+use Group::{Every, Http, Local, Network, Run, Tls};
+use Takes::{Maybe, Nothing, Value};
+
+/// Every option there is.
+#[rustfmt::skip]
+pub static ROWS: &[Row] = &[
+    row(Every, Flag::Timeout, Some('t'), "timeout", Value("DURATION"), "the check ends by then, name resolution included (5s)"),
+    row(Every, Flag::Name, Some('n'), "name", Value("LABEL"), "printed in place of the target"),
+
+    row(Http, Flag::Method, Some('X'), "method", Value("NAME"), "GET; POST when --data is given"),
+    row(Http, Flag::Header, Some('H'), "header", Value("NAME: VALUE"), "a request header; repeatable; metadata of grpc"),
+    row(Http, Flag::Data, Some('d'), "data", Value("TEXT"), "the request body"),
+    row(Http, Flag::User, Some('u'), "user", Value("USER:PASS"), "Basic authentication"),
+    row(Http, Flag::Status, None, "status", Value("LIST"), "accepted: 200 or 200,204 or 200-299 or 2xx (200-399)"),
+    row(Http, Flag::Follow, None, "follow", Maybe("N"), "follow up to N redirects (10) on the same host"),
+    row(Http, Flag::ExpectJson, None, "expect-json", Value("POINTER=VALUE"), "the JSON body has VALUE at the RFC 6901 pointer; repeatable"),
+    row(Http, Flag::ExpectHeader, None, "expect-header", Value("NAME: VALUE"), "a response header contains VALUE; NAME alone: is there; repeatable"),
+
+    row(Network, Flag::Expect, Some('e'), "expect", Value("TEXT"), "TEXT is in the body, the reply, the file; repeatable"),
+    row(Network, Flag::Send, None, "send", Value("TEXT"), "tcp, unix, tls, udp: write this first; \\r \\n \\t \\0 \\\\ \\xHH"),
+    row(Network, Flag::Type, None, "type", Value("TYPE"), "dns: the record wanted: A, AAAA, TXT, ... (A)"),
+    row(Network, Flag::ConnectTo, None, "connect-to", Value("ADDR"), "dial HOST:PORT or unix:/path.sock instead"),
+    row(Network, Flag::Ipv4, Some('4'), "ipv4", Nothing, "IPv4 addresses only"),
+    row(Network, Flag::Ipv6, Some('6'), "ipv6", Nothing, "IPv6 addresses only"),
+    row(Network, Flag::Primary, None, "primary", Nothing, "mongodb: and it is writable"),
+
+    row(Tls, Flag::Tls, None, "tls", Nothing, "postgres, mysql, nats: upgrade the connection"),
+    row(Tls, Flag::Insecure, Some('k'), "insecure", Nothing, "accept any certificate"),
+    row(Tls, Flag::Cacert, None, "cacert", Value("FILE"), "trust these PEM roots only (SSL_CERT_FILE, else the built-in ones)"),
+    row(Tls, Flag::Cert, None, "cert", Value("FILE"), "client certificate chain, PEM"),
+    row(Tls, Flag::Key, None, "key", Value("FILE"), "its private key, PEM; may be in the same file"),
+    row(Tls, Flag::ServerName, None, "server-name", Value("NAME"), "the name to send and to verify"),
+    row(Tls, Flag::MinValidity, None, "min-validity", Value("DURATION"), "the chain still verifies this far in the future"),
+
+    row(Local, Flag::MaxAge, None, "max-age", Value("DURATION"), "file: modified since"),
+    row(Local, Flag::MinSize, None, "min-size", Value("SIZE"), "file: at least this large"),
+    row(Local, Flag::Absent, None, "absent", Nothing, "file: it must not exist"),
+    row(Local, Flag::MinCount, None, "min-count", Value("N"), "process: at least N (1)"),
+    row(Local, Flag::MaxCount, None, "max-count", Value("N"), "process: at most N"),
+    row(Local, Flag::Udp, None, "udp", Nothing, "listen: UDP"),
+    row(Local, Flag::MinFree, None, "min-free", Value("SIZE|PERCENT"), "disk: room left (5%)"),
+    row(Local, Flag::MinFreeInodes, None, "min-free-inodes", Value("PERCENT"), "disk: inodes left"),
+    row(Local, Flag::MaxUsed, None, "max-used", Value("PERCENT"), "memory: used of the limit (95%)"),
+
+    row(Run, Flag::Any, None, "any", Nothing, "one healthy check is enough"),
+    row(Run, Flag::Wait, Some('w'), "wait", Value("DURATION"), "try again until healthy or the time is up"),
+    row(Run, Flag::Interval, None, "interval", Value("DURATION"), "between the tries of --wait (1s)"),
+    row(Run, Flag::Output, Some('o'), "output", Value("text|json"), "text"),
+    row(Run, Flag::Quiet, Some('q'), "quiet", Nothing, "print nothing when healthy"),
+    row(Run, Flag::Verbose, Some('v'), "verbose", Nothing, "addresses, timings, TLS and heads on stderr"),
+    row(Run, Flag::Install, None, "install", Value("PATH"), "copy this executable to PATH, mode 0755"),
+    row(Run, Flag::Help, Some('h'), "help", Nothing, "this text"),
+    row(Run, Flag::Version, Some('V'), "version", Nothing, "version, features and target"),
+];
+
+impl Flag {
+    /// The row of this option; each has one, as a test says.
+    pub fn row(self) -> Option<&'static Row> {
+        ROWS.iter().find(|row| row.flag == self)
+    }
+
+    /// `--timeout`, for messages.
+    pub fn spelled(self) -> String {
+        format!("--{}", self.row().map_or("", |row| row.long))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_is_one_row_and_every_row_is_found() {
+        for (i, row) in ROWS.iter().enumerate() {
+            assert_eq!(row.flag.spelled(), format!("--{}", row.long));
+            for other in &ROWS[i + 1..] {
+                assert_ne!(row.long, other.long);
+                assert!(row.short.is_none() || row.short != other.short, "-{:?} twice", row.short);
+            }
+            assert!(row.help.len() < 90 && !row.help.ends_with('.'), "{}", row.help);
+        }
+        // The last variant: all of them have a row.
+        assert_eq!(ROWS.len(), Flag::MaxUsed as usize + 1);
+    }
+}

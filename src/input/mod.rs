@@ -1,0 +1,34 @@
+//! What a check was asked, as typed values: the flag rows, the options given, the target.
+//!
+//! Filled by `cli`, read by the checks; knows neither.
+
+pub mod flags;
+pub mod options;
+pub mod secret;
+pub mod target;
+pub mod value;
+
+use std::fmt;
+
+use crate::text::Wrong;
+
+pub use flags::Flag;
+pub use options::{Given, Options, Text};
+pub use target::{Authority, Host, Target};
+
+/// What is wrong with the command line, and what is wanted; printed after `healthcheck: `.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usage(Wrong);
+
+impl Usage {
+    /// This is wrong with it.
+    pub fn new(words: impl Into<Wrong>) -> Self {
+        Self(words.into())
+    }
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

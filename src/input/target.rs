@@ -1,0 +1,400 @@
+//! The grammar of targets: `scheme://userinfo@host:port/path?query` and the schemes without `//`.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
+use super::{Text, Usage, value};
+use crate::text::{Wrong, before, cut, cut_last, piece};
+use crate::verdict::brief;
+
+/// A target split at its scheme; what follows is the check's to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// As typed, with the userinfo masked: for messages.
+    pub label: String,
+    /// Lower case; `http` when none was typed.
+    pub scheme: String,
+    /// What follows the colon, `//` included when typed.
+    pub rest: Vec<u8>,
+    /// The same split up, or what is wrong with it; read by those who want a host.
+    authority: Result<Authority, Wrong>,
+}
+
+/// What is shown of a longer target: the cause behind it must stay in sight.
+pub const LABEL: usize = 256;
+
+/// Schemes that are written without `//`.
+const OPAQUE: [&str; 7] = ["file", "disk", "unix", "pid", "process", "listen", "memory"];
+
+impl Target {
+    /// Splits off the scheme.
+    pub fn parse(text: &Text) -> Self {
+        let meant = &text.meant;
+        let scheme = meant.iter().position(|byte| *byte == b':').and_then(|colon| {
+            let (scheme, rest) = meant.split_at_checked(colon)?;
+            let rest = rest.get(1..)?;
+            let scheme = str::from_utf8(scheme).ok()?.to_ascii_lowercase();
+            let ours = rest.starts_with(b"//") || OPAQUE.contains(&scheme.as_str());
+            (ours && is_scheme(&scheme)).then(|| (scheme, rest.to_vec()))
+        });
+        // An '@' in these is a name's: `listen:@name` has no password.
+        let opaque = scheme.as_ref().is_some_and(|(scheme, _)| OPAQUE.contains(&scheme.as_str()));
+        let (scheme, rest) =
+            scheme.unwrap_or_else(|| ("http".into(), [b"//".as_slice(), meant].concat()));
+        let mut shown = text.shown();
+        if !opaque {
+            shown = mask(&shown).unwrap_or_else(|| match has_userinfo(&rest) {
+                true => mask_unseen(&shown),
+                false => shown,
+            });
+        }
+        let label = brief(&shown, LABEL);
+        let authority = Authority::parse(&rest);
+        Self { label, scheme, rest, authority }
+    }
+
+    /// A usage error about this target.
+    pub fn wrong(&self, message: &str) -> Usage {
+        Usage::new(format!("{}: {message}", self.label))
+    }
+
+    /// What follows, when it must be an absolute path after `//`: `file:///run/x` is `/run/x`.
+    /// Any bytes but NUL; nothing is decoded.
+    pub fn absolute_path(&self) -> Result<&[u8], Usage> {
+        let path = self.rest.strip_prefix(b"//").filter(|path| path.starts_with(b"/"));
+        path.filter(|path| !path.contains(&0))
+            .ok_or_else(|| self.wrong(&format!("want {}:///absolute/path", self.scheme)))
+    }
+
+    /// User and password, percent-decoded, if any.
+    pub fn userinfo(&self) -> (Option<&str>, Option<&str>) {
+        match &self.authority {
+            Ok(authority) => (authority.user.as_deref(), authority.password.as_deref()),
+            Err(_) => (None, None),
+        }
+    }
+
+    /// Userinfo, host, port and path of what follows `//`.
+    pub fn authority(&self) -> Result<&Authority, Usage> {
+        self.authority.as_ref().map_err(|wrong| self.wrong(wrong))
+    }
+}
+
+/// RFC 3986 section 3.1.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+}
+
+/// The parts of an authority, and the path with its query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authority {
+    /// Percent-decoded.
+    pub user: Option<String>,
+    /// Percent-decoded; `None` when no colon was typed.
+    pub password: Option<String>,
+    /// The host.
+    pub host: Host,
+    /// The port, if one was typed.
+    pub port: Option<u16>,
+    /// Path and query as given: empty, or from `/` or `?` on.
+    pub path: String,
+}
+
+impl Authority {
+    /// Splits what follows the scheme (RFC 3986 section 3).
+    fn parse(rest: &[u8]) -> Result<Self, Wrong> {
+        let text = value::utf8(rest)?;
+        let text = text.strip_prefix("//").unwrap_or(text);
+        let text = before(text, b"#").0;
+        let (authority, path) = before(text, b"/?");
+        let (userinfo, host) = match cut_last(authority, b'@') {
+            Some((userinfo, host)) => (Some(userinfo), host),
+            None => (None, authority),
+        };
+        let (host, port) = split_port(host)?;
+        // `redis://user@host` has no password, `redis://:pass@host` an empty user.
+        let (user, password) = match userinfo.map(|info| cut(info, b':').ok_or(info)) {
+            Some(Ok((user, password))) => (Some(credential(user)?), Some(credential(password)?)),
+            Some(Err(user)) => (Some(credential(user)?), None),
+            None => (None, None),
+        };
+        Ok(Self { user, password, host, port, path: path.to_owned() })
+    }
+
+    /// Refuses the parts that a bare `scheme://host:port` has no use for.
+    pub fn nothing_but_a_port(&self, target: &Target) -> Result<(), Usage> {
+        let plain = self.user.is_none() && matches!(self.path.as_str(), "" | "/");
+        let scheme = &target.scheme;
+        plain
+            .then_some(())
+            .ok_or_else(|| target.wrong(&format!("want {scheme}://host:port and no more")))
+    }
+}
+
+/// A user or a password, percent-decoded.
+fn credential(part: &str) -> Result<String, Wrong> {
+    let decoded = String::from_utf8(value::percent_decoded(part)).ok();
+    decoded
+        .filter(|text| !text.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0)))
+        .ok_or_else(|| "want user and password in UTF-8, without CR, LF and NUL".into())
+}
+
+/// Whom to ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Host {
+    /// 127.0.0.1, then ::1; never looked up.
+    Localhost,
+    /// An address.
+    Ip(IpAddr),
+    /// A name to look up.
+    Name(String),
+}
+
+impl Host {
+    /// Reads a host; an empty one is localhost. IPv6 is given without brackets.
+    pub fn parse(text: &str) -> Result<Self, Wrong> {
+        if text.is_empty() || text.eq_ignore_ascii_case("localhost") {
+            return Ok(Host::Localhost);
+        }
+        if let Ok(ip) = text.parse() {
+            return Ok(Host::Ip(ip));
+        }
+        let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+        // `127.1` and `2130706433` are addresses to some resolvers and names to none.
+        let last = text.strip_suffix('.').unwrap_or(text);
+        let last = cut_last(last, b'.').map_or(last, |(_, last)| last);
+        if last.bytes().all(|b| b.is_ascii_digit()) {
+            return Err("want an IPv4 address in full, as 127.0.0.1".into());
+        }
+        if text.len() <= 253 && text.bytes().all(fits) {
+            return Ok(Host::Name(text.to_ascii_lowercase()));
+        }
+        Err("want a host of letters, digits, '-', '.' and '_' (an international name as xn--...), or [IPv6]".into())
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Host::Localhost => f.write_str("localhost"),
+            Host::Ip(IpAddr::V4(ip)) => ip.fmt(f),
+            Host::Ip(IpAddr::V6(ip)) => write!(f, "[{ip}]"),
+            Host::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+/// Splits `host:port`, `[v6]:port`, `:port`, `host`.
+pub fn split_port(text: &str) -> Result<(Host, Option<u16>), Wrong> {
+    let (host, port) = if let Some(inside) = text.strip_prefix('[') {
+        let (ip, after) = cut(inside, b']').ok_or("want a ']' after the IPv6 address")?;
+        let ip: Ipv6Addr = ip.parse().map_err(|_| "want an IPv6 address between [ and ]")?;
+        let port = match after {
+            "" => None,
+            _ => Some(after.strip_prefix(':').ok_or("want ':' and a port after ']'")?),
+        };
+        (Host::Ip(ip.into()), port)
+    } else {
+        match cut(text, b':') {
+            Some((_, port)) if cut(port, b':').is_some() => {
+                return Err("want IPv6 addresses in [brackets]".into());
+            }
+            Some((host, port)) => (Host::parse(host)?, Some(port)),
+            None => (Host::parse(text)?, None),
+        }
+    };
+    Ok((host, port.map(|port| value::port(port.as_bytes())).transpose()?))
+}
+
+/// Where the authority starts in what is typed: behind the first `://` if only a scheme stands before
+/// it, as in `Target::parse`; else at the front.
+pub fn authority_start(typed: &[u8]) -> usize {
+    let mut at = 0;
+    loop {
+        match typed.get(at..).unwrap_or_default() {
+            [b':', b'/', b'/', ..] => return at + 3,
+            [] | [b':' | b'/' | b'?' | b'#' | b'@', ..] => return 0,
+            rest => at += piece(rest),
+        }
+    }
+}
+
+/// The target with what stands before the `@` of its authority masked. `${...}` counts as one
+/// letter: the slashes of `${file:/run/secret}` end no authority. `None` where none is to be seen.
+fn mask(typed: &str) -> Option<String> {
+    let start = authority_start(typed.as_bytes());
+    let mut host = None;
+    let mut ended = false;
+    let mut at = start;
+    while let Some(rest) = typed.as_bytes().get(at..).filter(|rest| !rest.is_empty()) {
+        let length = piece(rest);
+        let first = rest.get(..length).unwrap_or(rest);
+        // Behind the authority an '@' is the path's own, unless a host cannot be had without it:
+        // then a raw '/' stands in the password, and nothing of that may be shown.
+        if first.contains(&b'@') && (!ended || !plain_host(typed.get(start..)?)) {
+            // The '@' itself is shown, but not the default that it is in.
+            host = Some(if length == 1 { at } else { at + length });
+        }
+        ended |= matches!(first, [b'/' | b'?' | b'#']);
+        at += length;
+    }
+    Some([typed.get(..start)?, "***", typed.get(host?..)?].concat())
+}
+
+/// Whether there is an `@` in the authority behind `//`.
+fn has_userinfo(rest: &[u8]) -> bool {
+    let rest = rest.strip_prefix(b"//").unwrap_or(rest);
+    rest.iter().take_while(|byte| !b"/?#".contains(byte)).any(|byte| *byte == b'@')
+}
+
+/// The mask where expansions made an authority, or its `@`, that cannot be seen in what is typed:
+/// all up to the last `@`; without one all, unless the authority is nothing but `${...}`.
+fn mask_unseen(typed: &str) -> String {
+    let rest = typed.as_bytes().get(authority_start(typed.as_bytes())..).unwrap_or_default();
+    match (cut_last(typed, b'@'), authority(rest, b"/?#")) {
+        (Some((_, host)), _) => ["***@", host].concat(),
+        (None, (_, _, false)) => typed.to_owned(),
+        (None, (_, _, true)) => "***".to_owned(),
+    }
+}
+
+/// Whether `host:port` ends where it should.
+fn plain_host(rest: &str) -> bool {
+    let (end, expanded, _) = authority(rest.as_bytes(), b"/?#@");
+    expanded || rest.get(..end).is_some_and(|host| split_port(host).is_ok())
+}
+
+/// The length of what is typed up to one of `ends`; whether `${...}` and whether anything else is
+/// in it.
+fn authority(text: &[u8], ends: &[u8]) -> (usize, bool, bool) {
+    let (mut at, mut expanded, mut plain) = (0, false, false);
+    while text.get(at).is_some_and(|first| !ends.contains(first)) {
+        let length = text.get(at..).map_or(1, piece);
+        // The escape is three bytes long, and `${}` is none that gets here.
+        expanded |= length > 3;
+        plain |= length <= 3;
+        at += length;
+    }
+    (at, expanded, plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(text: &str) -> Target {
+        Target::parse(&Text { typed: text.into(), meant: text.into() })
+    }
+
+    fn parts(text: &str) -> (String, Option<u16>, String) {
+        let target = target(text);
+        let authority = target.authority().expect(text);
+        (authority.host.to_string(), authority.port, authority.path.clone())
+    }
+
+    #[test]
+    fn schemes() {
+        for (text, scheme, rest) in [
+            ("http://a/", "http", "//a/"),
+            ("HTTPS://a", "https", "//a"),
+            ("localhost:8080/x", "http", "//localhost:8080/x"),
+            (":8080", "http", "//:8080"),
+            ("a", "http", "//a"),
+            ("pid:1", "pid", "1"),
+            ("file:///x", "file", "///x"),
+            ("memory:", "memory", ""),
+            ("gopher://x", "gopher", "//x"),
+            ("1x://y", "http", "//1x://y"),
+        ] {
+            let target = target(text);
+            assert_eq!(
+                (target.scheme.as_str(), target.rest.as_slice()),
+                (scheme, rest.as_bytes()),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn authorities() {
+        assert_eq!(parts("http://a:80/p?q#f"), ("a".into(), Some(80), "/p?q".into()));
+        assert_eq!(parts("http://:8080/"), ("localhost".into(), Some(8080), "/".into()));
+        assert_eq!(parts("tcp://[::1]:5"), ("[::1]".into(), Some(5), String::new()));
+        assert_eq!(parts("LOCALHOST?x"), ("localhost".into(), None, "?x".into()));
+        assert_eq!(parts("http://127.0.0.1"), ("127.0.0.1".into(), None, String::new()));
+        for text in [
+            "http://[::1",
+            "http://[::1]x",
+            "http://[::g]",
+            "http://a:0",
+            "http://a:70000",
+            "http://a:",
+            "http://::1",
+            "http://a b",
+            "http://ü",
+            "http://a:8x",
+        ] {
+            assert!(target(text).authority().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn userinfo_is_decoded_and_never_shown() {
+        let target_ = target("redis://us%40er:p%2Fw@h:1/2");
+        let authority = target_.authority().expect("parts");
+        assert_eq!(authority.user.as_deref(), Some("us@er"));
+        assert_eq!(authority.password.as_deref(), Some("p/w"));
+        let target_ = target("redis://:p@h");
+        let authority = target_.authority().expect("parts");
+        assert_eq!(
+            (authority.user.as_deref(), authority.password.as_deref()),
+            (Some(""), Some("p"))
+        );
+        let target_ = target("redis://u@h");
+        assert_eq!(target_.authority().expect("parts").password, None);
+        for (typed, label) in [
+            ("redis://u:p@h/0", "redis://***@h/0"),
+            ("u:p@h", "***@h"),
+            ("redis://:${file:/run/p}@h", "redis://***@h"),
+            ("http://u:p/w@h/x", "http://***@h/x"),
+            ("http://u:p@w@h/x", "http://***@h/x"),
+            // A `${` is one letter only where the first `}` ends it, and none after a `$`.
+            ("redis://:p$${w@h", "redis://***@h"),
+            ("redis://:p${w@h", "redis://***@h"),
+            ("redis://:${A:-${B}@h", "redis://***@h"),
+            ("redis://:p$${w/x@h", "redis://***@h"),
+            ("u:p@h/?to=http://x", "***@h/?to=http://x"),
+            ("${S}://u:p@h", "${S}://***@h"),
+            ("http://u:${REST:-p@h}/x", "http://***/x"),
+            ("http://a@${REST:-b@h}/x", "http://***/x"),
+            ("http://h/${X:-@scope}", "http://h/${X:-@scope}"),
+            ("http://h/@scope", "http://h/@scope"),
+            ("http://h?a=b@c", "http://h?a=b@c"),
+            ("http://${H}:${P}/a@b", "http://${H}:${P}/a@b"),
+            ("listen:@name", "listen:@name"),
+            ("process:a@b", "process:a@b"),
+        ] {
+            assert_eq!(target(typed).label, label);
+        }
+        // The expansion made what cannot be seen.
+        for (typed, meant, label) in [
+            ("${X:-http:/}/u:p@h", "http://u:p@h", "***@h"),
+            ("http://u:p${T}/x", "http://u:p@h/x", "***"),
+            ("http://${BASE}/x", "http://u:p@h/x", "http://${BASE}/x"),
+            ("${URL}", "http://u:p@h/x", "${URL}"),
+        ] {
+            let text = Text { typed: typed.into(), meant: meant.into() };
+            assert_eq!(Target::parse(&text).label, label);
+        }
+        assert!(target("http://a%0d%0ab:c@h/").authority().is_err());
+    }
+
+    #[test]
+    fn absolute_paths() {
+        assert_eq!(target("file:///a b").absolute_path(), Ok(&b"/a b"[..]));
+        for text in ["file://a", "file:/a", "file:", "file:///a\0b"] {
+            assert!(target(text).absolute_path().is_err(), "{text}");
+        }
+    }
+}

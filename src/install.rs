@@ -1,0 +1,87 @@
+//! `--install PATH`: a copy of this executable, for images without `cp`.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustix::fs::{FileType, Mode, OFlags, fchmod, fsync, open, rename, stat, unlink};
+use rustix::io::Errno;
+
+use crate::file::open_now;
+use crate::net::unpredictable;
+use crate::verdict::quote;
+
+/// This executable as the kernel knows it: right even if its file was removed or replaced since.
+const SELF: &str = "/proc/self/exe";
+
+/// Copies this executable to `path`; in words what was done, or what is in the way.
+///
+/// The copy is written beside `path` and renamed: whoever looks sees the old file or the whole new
+/// one, and a program that runs from the old one keeps running. A link at `path` is replaced, not
+/// followed. When it fails, nothing is left behind.
+pub fn install(path: &Path) -> Result<String, String> {
+    let bytes = path.as_os_str().as_bytes();
+    let wrong = |step: &str, at: &[u8], error: &str| {
+        Err(format!("--install: {step} {}: {error}", quote(at)))
+    };
+    let folder =
+        stat(path).map(|at| FileType::from_raw_mode(at.st_mode)) == Ok(FileType::Directory);
+    if folder || bytes.ends_with(b"/") {
+        return wrong("directory", bytes, "want the path of a file in it");
+    }
+    let from = match open_now(Path::new(SELF)) {
+        Ok(from) => from,
+        Err(error) => return wrong("opening", SELF.as_bytes(), &error.to_string()),
+    };
+    let new = beside(bytes);
+    let beside = Path::new(OsStr::from_bytes(&new));
+    // For nobody but this user until it is complete, whatever the umask.
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let to = match open(beside, flags, Mode::RWXU) {
+        Ok(to) => to,
+        Err(error) => return wrong("creating", &new, &io::Error::from(error).to_string()),
+    };
+    let done = copy(&from, &to).and_then(|total| {
+        fchmod(&to, Mode::from_raw_mode(0o755))?;
+        fsync(&to)?;
+        Ok(total)
+    });
+    let (step, at, error) = match done {
+        Err(error) => ("writing", new.as_slice(), error),
+        Ok(total) => match rename(beside, path) {
+            Ok(()) => return Ok(format!("installed: {}: {total} bytes", quote(bytes))),
+            Err(error) => ("renaming to", bytes, error),
+        },
+    };
+    // Why it failed is worth more than that it could not be removed either.
+    let _ = unlink(beside);
+    wrong(step, at, &io::Error::from(error).to_string())
+}
+
+/// A name in the same folder that nobody else has: another container may install into the same
+/// volume at the same time, with the same process number.
+fn beside(path: &[u8]) -> Vec<u8> {
+    let folder = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+    let unique = format!(".healthcheck.{}", unpredictable());
+    [path.get(..folder).unwrap_or_default(), unique.as_bytes()].concat()
+}
+
+/// Copies all that `from` has.
+fn copy(from: &OwnedFd, to: &OwnedFd) -> Result<u64, Errno> {
+    let mut buffer = vec![0; 65_536];
+    let mut total = 0;
+    loop {
+        let n = rustix::io::read(from, &mut buffer)?;
+        let mut rest = buffer.get(..n).unwrap_or_default();
+        if n == 0 {
+            return Ok(total);
+        }
+        while !rest.is_empty() {
+            let written = rustix::io::write(to, rest)?;
+            total += written as u64;
+            rest = rest.get(written..).unwrap_or_default();
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! Whom to dial and how: an endpoint becomes a [`Stream`] under a deadline.
+
+pub mod dns;
+pub mod resolve;
+pub mod stream;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
+pub mod tls;
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, SystemTime};
+
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv,
+    send, socket_with, sockopt,
+};
+use rustix::rand::{GetRandomFlags, getrandom};
+
+use crate::deadline::Deadline;
+use crate::input::{Authority, Flag, Host, Options, Target, Usage, target};
+use crate::text::Wrong;
+use crate::verdict::{Failure, Step};
+use crate::watch::Watch;
+
+pub use resolve::Family;
+pub use stream::Stream;
+pub use tls::Tls;
+
+/// 64 bits that nobody can guess, and no two calls get alike. The kernel has them to give but in
+/// the first moments after it started, and where seccomp forbids to ask: then it is the time.
+pub fn unpredictable() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let mut bits = u64::from(now.subsec_nanos()).to_ne_bytes();
+    let _ = getrandom(&mut bits, GetRandomFlags::NONBLOCK);
+    u64::from_ne_bytes(bits)
+}
+
+/// Where to connect to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// TCP or UDP.
+    Inet(Host, u16),
+    /// A stream socket in the file system, or an abstract one (`@name`, unix(7)).
+    Unix(UnixName),
+}
+
+/// The name of a Unix socket, known to fit into an address: at most 107 bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnixName(SocketAddrUnix, String);
+
+impl UnixName {
+    /// `/path.sock`, or `@name` for the abstract name space.
+    pub fn parse(name: &[u8]) -> Result<Self, Wrong> {
+        let address = match name {
+            [b'@', name @ ..] if !name.is_empty() => SocketAddrUnix::new_abstract_name(name),
+            [b'/', _, ..] => SocketAddrUnix::new(OsStr::from_bytes(name)),
+            _ => return Err("want an absolute path or @name of a Unix socket".into()),
+        };
+        let address =
+            address.map_err(|_| "want at most 107 bytes, none of them NUL, for a Unix socket")?;
+        Ok(Self(address, String::from_utf8_lossy(name).into_owned()))
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Endpoint::Inet(host, port) => write!(f, "{host}:{port}"),
+            Endpoint::Unix(UnixName(_, name)) => f.write_str(name),
+        }
+    }
+}
+
+impl Endpoint {
+    /// The value of `--connect-to`: `HOST:PORT` or `unix:/path.sock`.
+    fn parse(value: &[u8]) -> Result<Self, Wrong> {
+        if let Some(name) = value.strip_prefix(b"unix:") {
+            return UnixName::parse(name).map(Endpoint::Unix);
+        }
+        let text = str::from_utf8(value).map_err(|_| "HOST:PORT or unix:/path.sock is wanted")?;
+        match target::split_port(text)? {
+            (host, Some(port)) => Ok(Endpoint::Inet(host, port)),
+            (_, None) => Err("HOST:PORT or unix:/path.sock is wanted".into()),
+        }
+    }
+}
+
+/// When a scheme speaks TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secure {
+    /// Never: `redis`.
+    Never,
+    /// From the first byte: `rediss`.
+    Always,
+    /// When `--tls` is given, by an upgrade inside the protocol: `postgres`.
+    Asked,
+    /// Not at first, but a redirect may lead there: `http` with `--follow`.
+    Later,
+}
+
+/// Whom to talk to, over what.
+#[derive(Debug)]
+pub struct Peer {
+    endpoint: Endpoint,
+    /// `--connect-to` decides: no redirect leads elsewhere.
+    fixed: bool,
+    family: Family,
+    /// Agreed upon at once by [`Peer::open`], or later by [`Stream::secure`].
+    pub tls: Option<Tls>,
+    secure: Secure,
+}
+
+impl Peer {
+    /// Takes `--connect-to`, `-4`, `-6` and the TLS options; `port` is the scheme's default.
+    pub fn parse(
+        target: &Target,
+        authority: &Authority,
+        options: &Options<'_>,
+        port: Option<u16>,
+        secure: Secure,
+    ) -> Result<Box<Self>, Usage> {
+        let instead = options.last(Flag::ConnectTo, Endpoint::parse)?;
+        let fixed = instead.is_some();
+        let endpoint = match (instead, authority.port.or(port)) {
+            (Some(endpoint), _) => endpoint,
+            (None, Some(port)) => Endpoint::Inet(authority.host.clone(), port),
+            (None, None) => {
+                let scheme = &target.scheme;
+                return Err(target.wrong(&format!("want a port: {scheme}://host:port")));
+            }
+        };
+        let tls = match secure {
+            Secure::Never => None,
+            Secure::Always | Secure::Later => Some(Tls::parse(target, &authority.host, options)?),
+            Secure::Asked if options.has(Flag::Tls) => {
+                Some(Tls::parse(target, &authority.host, options)?)
+            }
+            Secure::Asked => None,
+        };
+        Ok(Box::new(Self { endpoint, fixed, family: Family::parse(options)?, tls, secure }))
+    }
+
+    /// The Unix socket of a `unix:` target.
+    pub fn unix(name: UnixName) -> Box<Self> {
+        let endpoint = Endpoint::Unix(name);
+        let (family, secure) = (Family::Both, Secure::Never);
+        Box::new(Self { endpoint, fixed: true, family, tls: None, secure })
+    }
+
+    /// Connects, and completes the TLS handshake where the scheme starts with one.
+    pub fn open<'w>(&self, watch: &'w Watch<'w>) -> Result<Stream<'w>, Failure> {
+        self.dial(&self.endpoint, self.secure == Secure::Always, watch)
+    }
+
+    /// As [`Peer::open`], to another port of the same host, with TLS or without: after a redirect.
+    pub fn open_as<'w>(
+        &self,
+        port: u16,
+        secure: bool,
+        watch: &'w Watch<'w>,
+    ) -> Result<Stream<'w>, Failure> {
+        match &self.endpoint {
+            Endpoint::Inet(host, _) if !self.fixed => {
+                self.dial(&Endpoint::Inet(host.clone(), port), secure, watch)
+            }
+            endpoint => self.dial(endpoint, secure, watch),
+        }
+    }
+
+    fn dial<'w>(
+        &self,
+        endpoint: &Endpoint,
+        secure: bool,
+        watch: &'w Watch<'w>,
+    ) -> Result<Stream<'w>, Failure> {
+        let (socket, address) = match endpoint {
+            Endpoint::Unix(name) => connect_unix(name, watch)?,
+            Endpoint::Inet(host, port) => {
+                each_address(host, *port, self.family, watch, |address, until| {
+                    connect_tcp(address, watch, until)
+                })?
+            }
+        };
+        let stream = Stream::new(socket, address, watch);
+        match (secure, &self.tls) {
+            (true, Some(tls)) => stream.secure(tls),
+            (true, None) => {
+                Err(watch.protocol("https is wanted here, which this build leaves out"))
+            }
+            (false, _) => Ok(stream),
+        }
+    }
+
+    /// As [`Peer::parse`], for UDP: no Unix socket, no TLS.
+    pub fn parse_datagram(
+        target: &Target,
+        authority: &Authority,
+        options: &Options<'_>,
+        port: Option<u16>,
+    ) -> Result<Box<Self>, Usage> {
+        let peer = Self::parse(target, authority, options, port, Secure::Never)?;
+        match peer.endpoint {
+            Endpoint::Inet(..) => Ok(peer),
+            Endpoint::Unix(_) => {
+                Err(target.wrong("want --connect-to HOST:PORT: UDP has no Unix socket"))
+            }
+        }
+    }
+
+    /// Asks over UDP, again every second since datagrams get lost, until `enough` says so of the
+    /// replies it is shown; the address that answered.
+    pub fn ask(
+        &self,
+        watch: &Watch<'_>,
+        request: &[u8],
+        mut enough: impl FnMut(&[u8]) -> io::Result<bool>,
+    ) -> Result<String, Failure> {
+        let (host, port) = match &self.endpoint {
+            Endpoint::Inet(host, port) => (host, *port),
+            Endpoint::Unix(_) => return Err(watch.protocol("UDP has no Unix socket")),
+        };
+        each_address(host, port, self.family, watch, |address, until| {
+            exchange(address, request, watch, until, &mut enough)
+        })
+        .map(|((), peer)| peer)
+    }
+}
+
+/// One address's turn of [`Peer::ask`]. The socket is connected, so that a port-unreachable answer
+/// comes back as an error and a stranger's datagram does not come at all.
+fn exchange(
+    address: SocketAddr,
+    request: &[u8],
+    watch: &Watch<'_>,
+    until: Deadline,
+    enough: &mut dyn FnMut(&[u8]) -> io::Result<bool>,
+) -> io::Result<()> {
+    const AGAIN: Duration = Duration::from_secs(1);
+    let socket = open_socket(address, SocketType::DGRAM)?;
+    connect(&socket, &address)?;
+    let mut reply = vec![0; 65_536];
+    loop {
+        send(&socket, request, SendFlags::NOSIGNAL)?;
+        watch.enter(Step::Read, &address.to_string());
+        let again = Deadline::after(AGAIN);
+        loop {
+            match recv(&socket, &mut reply[..], RecvFlags::empty()) {
+                Ok((_, n)) if enough(reply.get(..n).unwrap_or(&[]))? => return Ok(()),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    match watch.wait(socket.as_fd(), PollFlags::IN, until.min(again)) {
+                        Err(_) if until.remaining().is_some() => break,
+                        ready => ready?,
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+/// Tries `attempt` on each address until one succeeds. When none does, the first failure is
+/// reported, since it is the address that was meant; those of further addresses follow where they
+/// say something else.
+fn each_address<T>(
+    host: &Host,
+    port: u16,
+    family: Family,
+    watch: &Watch<'_>,
+    mut attempt: impl FnMut(SocketAddr, Deadline) -> io::Result<T>,
+) -> Result<(T, String), Failure> {
+    let addresses = resolve::resolve(host, port, family, watch)?;
+    let mut failed: Option<(Failure, Option<i32>)> = None;
+    for (i, address) in addresses.iter().enumerate() {
+        let name = address.to_string();
+        let until = watch.deadline().share(addresses.len() - i);
+        watch.enter(Step::Connect, &name);
+        let error = match permitted(address).and_then(|()| attempt(*address, until)) {
+            Ok(done) => return Ok((done, name)),
+            Err(error) => error,
+        };
+        let (number, failure) = (error.raw_os_error(), watch.io(error));
+        watch.say(&failure);
+        failed = Some(match failed {
+            None => (failure, number),
+            Some((first, known)) if known == number || number.is_some_and(says_nothing) => {
+                (first, known)
+            }
+            Some((first, known)) => (first.with(failure.words()), known),
+        });
+    }
+    Err(failed.map_or_else(|| watch.protocol("no address"), |(failure, _)| failure))
+}
+
+/// Whether an error on a further address only says that there is no such network here: a container
+/// without IPv6 is no news.
+fn says_nothing(number: i32) -> bool {
+    [Errno::ADDRNOTAVAIL, Errno::AFNOSUPPORT, Errno::NETUNREACH]
+        .iter()
+        .any(|errno| errno.raw_os_error() == number)
+}
+
+/// A build with `loopback-only` is no tool for reaching other machines: every address is asked
+/// here, after redirects and name resolution, before a socket is made.
+fn permitted(address: &SocketAddr) -> io::Result<()> {
+    if cfg!(feature = "loopback-only") && !address.ip().to_canonical().is_loopback() {
+        return Err(Wrong::from("this build connects to loopback addresses only").into());
+    }
+    Ok(())
+}
+
+fn open_socket(address: SocketAddr, kind: SocketType) -> io::Result<OwnedFd> {
+    let family = match address {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    };
+    Ok(socket_with(family, kind, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?)
+}
+
+fn connect_tcp(address: SocketAddr, watch: &Watch<'_>, until: Deadline) -> io::Result<OwnedFd> {
+    let socket = open_socket(address, SocketType::STREAM)?;
+    // A request is one write or a conversation of small ones: neither gains from Nagle's delay.
+    sockopt::set_tcp_nodelay(&socket, true)?;
+    match connect(&socket, &address) {
+        Ok(()) => {}
+        Err(Errno::INPROGRESS | Errno::INTR) => {
+            watch.wait(socket.as_fd(), PollFlags::OUT, until)?;
+            sockopt::socket_error(&socket)??;
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(socket)
+}
+
+/// A Unix connect does not wait, but says EAGAIN while the listener's backlog is full (connect(2)):
+/// asked again until the deadline.
+fn connect_unix(name: &UnixName, watch: &Watch<'_>) -> Result<(OwnedFd, String), Failure> {
+    let UnixName(address, text) = name;
+    watch.enter(Step::Connect, text);
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+        .map_err(|error| watch.io(error))?;
+    let mut full = false;
+    loop {
+        match connect(&socket, address) {
+            Ok(()) => return Ok((socket, text.clone())),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                if !full {
+                    full = true;
+                    watch.enter(Step::Connect, &format!("{text}, whose backlog is full"));
+                }
+                watch.sleep(Duration::from_millis(10)).map_err(|error| watch.io(error))?;
+            }
+            Err(error) => return Err(watch.io(error)),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What stands in for TLS in a build without it: nothing can be made of it.
+
+use std::convert::Infallible;
+use std::io;
+use std::marker::PhantomData;
+
+use crate::input::{Host, Options, Target, Usage};
+use crate::verdict::Failure;
+use crate::watch::Watch;
+
+/// TLS that cannot be had.
+#[derive(Debug)]
+pub struct Tls {
+    /// As in a build with TLS.
+    pub alpn: &'static [u8],
+    never: Infallible,
+}
+
+impl Tls {
+    /// Always a usage error.
+    pub fn parse(target: &Target, _: &Host, _: &Options<'_>) -> Result<Self, Usage> {
+        Err(target.wrong("this build leaves TLS out: want the default one, not healthcheck-plain"))
+    }
+
+    pub(super) fn handshake<S>(&self, _: S, _: &str, _: &Watch<'_>) -> Result<Session<S>, Failure> {
+        match self.never {}
+    }
+}
+
+/// A session that cannot be had.
+#[derive(Debug)]
+pub(super) struct Session<S>(Infallible, PhantomData<S>);
+
+impl<S> Session<S> {
+    pub(super) fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        match self.0 {}
+    }
+
+    pub(super) fn write_all(&mut self, _: &[u8]) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    pub(super) fn confirm(&mut self) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    pub(super) fn close_notify(&mut self) {
+        match self.0 {}
+    }
+
+    pub(super) fn alpn(&self) -> Option<&[u8]> {
+        match self.0 {}
+    }
+
+    pub(super) fn socket(&self) -> &S {
+        match self.0 {}
+    }
+
+    pub(super) fn socket_mut(&mut self) -> &mut S {
+        match self.0 {}
+    }
+}

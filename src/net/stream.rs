@@ -1,0 +1,357 @@
+//! A connection, plain or TLS, every call of which ends by the deadline.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+
+use super::tls::{self, Tls};
+use crate::deadline::Deadline;
+use crate::text::Wrong;
+use crate::verdict::{Failure, Step, quote};
+use crate::watch::{Watch, is_late};
+
+/// A non-blocking socket that waits no longer than its watch allows.
+///
+/// Its [`io::Read`] and [`io::Write`] never say `WouldBlock`; at the deadline they say `TimedOut`.
+#[derive(Debug)]
+pub struct Socket<'w> {
+    fd: OwnedFd,
+    watch: &'w Watch<'w>,
+    /// When reading is given up; the watch's own deadline, or sooner.
+    until: Deadline,
+}
+
+impl io::Read for Socket<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            // First the waiting: an answer is hardly ever there already.
+            self.watch.wait(self.fd.as_fd(), PollFlags::IN, self.until)?;
+            match recv(&self.fd, &mut *buffer, RecvFlags::empty()) {
+                Ok((_, n)) => return Ok(n),
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+impl io::Write for Socket<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match send(&self.fd, bytes, SendFlags::NOSIGNAL) {
+                Ok(n) => return Ok(n),
+                Err(Errno::AGAIN) => {
+                    self.watch.wait(self.fd.as_fd(), PollFlags::OUT, self.until)?
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+enum Layer<'w> {
+    Plain(Socket<'w>),
+    Tls(Box<tls::Session<Socket<'w>>>),
+}
+
+/// A connection to a peer; its failures name the step and the peer.
+#[derive(Debug)]
+pub struct Stream<'w> {
+    layer: Layer<'w>,
+    peer: String,
+    watch: &'w Watch<'w>,
+}
+
+impl<'w> Stream<'w> {
+    pub(super) fn new(fd: OwnedFd, peer: String, watch: &'w Watch<'w>) -> Self {
+        let socket = Socket { fd, watch, until: watch.deadline() };
+        Self { layer: Layer::Plain(socket), peer, watch }
+    }
+
+    /// The watch this stream lives under.
+    pub fn watch(&self) -> &'w Watch<'w> {
+        self.watch
+    }
+
+    /// The address connected to.
+    pub fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    /// Agrees on TLS, at once or in the middle of a conversation.
+    pub fn secure(self, tls: &Tls) -> Result<Self, Failure> {
+        let Self { layer, peer, watch } = self;
+        match layer {
+            Layer::Plain(socket) => {
+                let session = tls.handshake(socket, &peer, watch)?;
+                Ok(Self { layer: Layer::Tls(Box::new(session)), peer, watch })
+            }
+            secure @ Layer::Tls(_) => Ok(Self { layer: secure, peer, watch }),
+        }
+    }
+
+    /// For a conversation that ends without an answer: whether the server went on once it saw the
+    /// client's certificate, or saw none. It is waited for at most a second, since a server that
+    /// hands out no tickets says nothing; without TLS 1.3 and a server that asks for a certificate
+    /// there is nothing to wait for.
+    pub fn confirm(&mut self) -> Result<(), Failure> {
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let Layer::Tls(session) = &mut self.layer else { return Ok(()) };
+        self.watch.enter(Step::Read, &self.peer);
+        session.socket_mut().until = self.watch.deadline().min(Deadline::after(PATIENCE));
+        match session.confirm() {
+            // Silence; at the deadline of the check there is no telling.
+            Err(error) if is_late(&error) && self.watch.deadline().remaining().is_some() => Ok(()),
+            end => end.map_err(|error| self.watch.io(error)),
+        }
+    }
+
+    /// The application protocol agreed upon by ALPN (RFC 7301).
+    pub fn alpn(&self) -> Option<&[u8]> {
+        match &self.layer {
+            Layer::Plain(_) => None,
+            Layer::Tls(session) => session.alpn(),
+        }
+    }
+
+    /// Writes all of `bytes`.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.watch.enter(Step::Send, &self.peer);
+        let written = match &mut self.layer {
+            Layer::Plain(socket) => io::Write::write_all(socket, bytes),
+            Layer::Tls(session) => session.write_all(bytes),
+        };
+        written.map_err(|error| self.watch.io(error))
+    }
+
+    /// Reads what is there, waiting for the first byte; 0 is the orderly end of the stream. Under
+    /// TLS an end without close_notify is no orderly one and fails (RFC 8446 section 6.1).
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+        self.watch.enter(Step::Read, &self.peer);
+        self.read_until(buffer, self.watch.deadline()).map_err(|error| self.watch.io(error))
+    }
+
+    /// As [`Stream::read`], given up at `until`.
+    pub fn read_until(&mut self, buffer: &mut [u8], until: Deadline) -> io::Result<usize> {
+        self.socket_mut().until = until;
+        let read = match &mut self.layer {
+            Layer::Plain(socket) => io::Read::read(socket, buffer),
+            Layer::Tls(session) => session.read(buffer),
+        };
+        // What comes next has the whole time again.
+        self.socket_mut().until = self.watch.deadline();
+        read
+    }
+
+    fn socket_mut(&mut self) -> &mut Socket<'w> {
+        match &mut self.layer {
+            Layer::Plain(socket) => socket,
+            Layer::Tls(session) => session.socket_mut(),
+        }
+    }
+
+    /// Ends the conversation in order: close_notify where it applies, and what is still unread is
+    /// taken in, so that the kernel closes with FIN and not with RST. Nothing is waited for, and
+    /// nothing that goes wrong here changes a verdict.
+    pub fn close(mut self) {
+        if let Layer::Tls(session) = &mut self.layer {
+            session.close_notify();
+        }
+        let fd = match &self.layer {
+            Layer::Plain(socket) => &socket.fd,
+            Layer::Tls(session) => &session.socket().fd,
+        };
+        let mut sink = [0; 4096];
+        for _ in 0..16 {
+            match recv(fd, &mut sink[..], RecvFlags::DONTWAIT) {
+                Ok((_, 1..)) => {}
+                _ => break,
+            }
+        }
+    }
+}
+
+/// A decoder's answer: what was decoded and how many bytes it took; `None` when more are needed;
+/// an error in words when no further byte can mend it.
+pub type Decoded<T> = Result<Option<(T, usize)>, Wrong>;
+
+/// At most this much of one message is held: a length beyond it is refused before anything is
+/// allocated.
+pub const MESSAGE: usize = 65_536;
+
+/// The bytes from `from` to `to` of a message whose own length field says that it ends at `to`;
+/// `None` until they are there. What cannot be held, or ends before `from`, is an error.
+pub fn claimed(bytes: &[u8], from: usize, to: usize) -> Result<Option<&[u8]>, Wrong> {
+    if !(from..=MESSAGE).contains(&to) {
+        return Err(format!("a message of {to} bytes, want {from} to {MESSAGE}").into());
+    }
+    Ok(bytes.get(from..to))
+}
+
+/// A stream with what was read from it and not used yet: for protocols of messages.
+#[derive(Debug)]
+pub struct Conversation<'w> {
+    stream: Stream<'w>,
+    inbox: Vec<u8>,
+}
+
+impl<'w> Conversation<'w> {
+    /// Talks over `stream`.
+    pub fn new(stream: Stream<'w>) -> Self {
+        Self { stream, inbox: Vec::new() }
+    }
+
+    /// The watch this conversation lives under.
+    pub fn watch(&self) -> &'w Watch<'w> {
+        self.stream.watch
+    }
+
+    /// The stream below, for its ALPN and peer.
+    pub fn stream(&self) -> &Stream<'w> {
+        &self.stream
+    }
+
+    /// Whether the peer ended the conversation, in time and without a word that is unread.
+    pub fn is_mute(&self) -> bool {
+        self.inbox.is_empty() && self.watch().deadline().remaining().is_some()
+    }
+
+    /// Writes all of `bytes`.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.stream.write(bytes)
+    }
+
+    /// Reads until `decode` has a message. What it refuses, and an end before it is complete, are
+    /// failures that name `what` was awaited and what came instead; so does the deadline.
+    pub fn receive<T>(
+        &mut self,
+        what: &str,
+        decode: impl Fn(&[u8]) -> Decoded<T>,
+    ) -> Result<T, Failure> {
+        loop {
+            match decode(&self.inbox) {
+                Ok(Some((message, used))) => {
+                    self.inbox.drain(..used.min(self.inbox.len()));
+                    return Ok(message);
+                }
+                Ok(None) => self.fill(what)?,
+                Err(wrong) => return Err(self.refused(what, &wrong)),
+            }
+        }
+    }
+
+    /// Waits until `until`, which is sooner than the deadline, for the peer to say something of
+    /// its own accord; whether it did.
+    pub fn hears(&mut self, until: Deadline) -> Result<bool, Failure> {
+        self.watch().enter(Step::Read, self.stream.peer());
+        let mut buffer = [0; 4096];
+        match self.stream.read_until(&mut buffer, until) {
+            Ok(n) => {
+                self.inbox.extend_from_slice(buffer.get(..n).unwrap_or(&[]));
+                Ok(true)
+            }
+            Err(error) if is_late(&error) => Ok(false),
+            Err(error) => Err(self.watch().io(error)),
+        }
+    }
+
+    /// Agrees on TLS in the middle of the conversation. What came before it would be unprotected
+    /// text taken for protected text (CVE-2011-0411 and its kin), so there must be none.
+    pub fn secure(self, tls: &Tls) -> Result<Self, Failure> {
+        if !self.inbox.is_empty() {
+            return Err(self.refused("the start of TLS", "bytes came ahead of it"));
+        }
+        Ok(Self { stream: self.stream.secure(tls)?, inbox: self.inbox })
+    }
+
+    /// Ends in order.
+    pub fn close(self) {
+        self.stream.close();
+    }
+
+    /// Reads once more.
+    fn fill(&mut self, what: &str) -> Result<(), Failure> {
+        if self.inbox.len() >= MESSAGE {
+            return Err(self.refused(what, "more than 64 KiB without an end"));
+        }
+        self.awaits(what);
+        let watch = self.watch();
+        let mut buffer = [0; 4096];
+        let n = self
+            .stream
+            .read_until(&mut buffer, watch.deadline())
+            .map_err(|error| watch.io(error))?;
+        if n == 0 {
+            let wrong = match self.inbox.len() {
+                0 => "the connection was closed without a word".to_owned(),
+                n => format!("the connection was closed after {n} bytes"),
+            };
+            return Err(self.refused(what, &wrong));
+        }
+        self.inbox.extend_from_slice(buffer.get(..n).unwrap_or(&[]));
+        Ok(())
+    }
+
+    /// Every failure and notice from here on says that `what` is awaited.
+    fn awaits(&self, what: &str) {
+        self.watch().enter(Step::Read, &[self.stream.peer(), ", want ", what].concat());
+    }
+
+    /// A failure that says what was wanted, what is wrong with it, and who seems to be there
+    /// instead.
+    fn refused(&self, what: &str, wrong: &str) -> Failure {
+        self.awaits(what);
+        let mut message = wrong.to_owned();
+        if let Some(who) = recognise(&self.inbox) {
+            message = format!("{message} ({who})");
+        } else if !self.inbox.is_empty() {
+            message = format!("{message}: {}", quote(&self.inbox));
+        }
+        self.watch().protocol(message)
+    }
+}
+
+/// Who answers like this, where the first bytes tell: the commonest mistake is the right host
+/// with the wrong port, or TLS where there is none.
+pub fn recognise(bytes: &[u8]) -> Option<&'static str> {
+    /// First bytes, and whose they are. The first match wins.
+    const KNOWN: &[(&[u8], &str)] = &[
+        (b"HTTP/1.", "an HTTP server answers here"),
+        (b"\x15\x03", "a TLS server answers here: it wants TLS"),
+        (b"\x16\x03", "a TLS server answers here: it wants TLS"),
+        (b"SSH-", "an SSH server answers here"),
+        (b"-ERR ", "a Redis server answers here"),
+        (b"-NOAUTH", "a Redis server answers here"),
+        (b"-DENIED", "a Redis server answers here"),
+        (b"+OK", "a Redis or POP3 server answers here"),
+        (b"220 ", "an SMTP or FTP server answers here"),
+        (b"* OK", "an IMAP server answers here"),
+        (b"INFO {", "a NATS server answers here"),
+        (b"AMQP", "an AMQP server answers here"),
+        (b"ERROR\r\n", "a memcached server answers here"),
+        (b"RFB ", "a VNC server answers here"),
+        (b"\x05\0\0\0\x0b\x08\x05", "MySQL's X Protocol answers here, not the classic one"),
+    ];
+    if let Some((_, who)) = KNOWN.iter().find(|(first, _)| bytes.starts_with(first)) {
+        return Some(who);
+    }
+    match bytes {
+        // RFC 9113 section 3.4: the server's preface is a SETTINGS frame on stream 0.
+        [0, _, _, 4, 0, 0, 0, 0, 0, ..] => Some("an HTTP/2 server answers here"),
+        // MySQL: a packet of less than 64 KiB, number 0, protocol version 10, or an ERR packet.
+        [_, _, 0, 0, 10 | 0xff, ..] => Some("a MySQL or MariaDB server answers here"),
+        // PostgreSQL: an ErrorResponse of less than 64 KiB that starts with its severity.
+        [b'E', 0, 0, _, _, b'S', ..] => Some("a PostgreSQL server answers here"),
+        _ => None,
+    }
+}

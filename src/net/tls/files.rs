@@ -1,0 +1,96 @@
+//! The PEM files that the command line names: roots, a client certificate and its key.
+
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+use rustls::pki_types::pem::{PemObject, SectionKind};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use rustls::{Error, InconsistentKeys};
+
+use super::{Identity, keys};
+use crate::verdict::{Failure, Step};
+use crate::watch::Watch;
+
+/// A PEM file larger than this is not one.
+const MAX_PEM: u64 = 4 << 20;
+
+/// What PEM calls a section (RFC 7468), and its content.
+type Section = (SectionKind, Vec<u8>);
+
+/// All certificates in the file.
+pub(super) fn certificates(
+    path: &Path,
+    watch: &Watch<'_>,
+) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let text = read(path, watch)?;
+    let mut found = Vec::new();
+    for section in Section::pem_slice_iter(&text) {
+        match section.map_err(|_| watch.protocol("malformed PEM"))? {
+            (SectionKind::Certificate, der) => found.push(CertificateDer::from(der)),
+            _ => continue,
+        }
+    }
+    match found.is_empty() {
+        true => Err(watch.protocol("no certificate in it; want PEM")),
+        false => Ok(found),
+    }
+}
+
+/// The client certificate with its key.
+pub(super) fn identity(identity: &Identity, watch: &Watch<'_>) -> Result<CertifiedKey, Failure> {
+    let chain = certificates(&identity.cert, watch)?;
+    let text = read(&identity.key, watch)?;
+    let key = private_key(&text).map_err(|wrong| watch.protocol(wrong))?;
+    let key = keys::signing_key(&key).ok_or_else(|| {
+        watch.protocol("want a key of RSA (2048 bits or more), ECDSA P-256, P-384 or Ed25519")
+    })?;
+    let certified = CertifiedKey::new(chain, key);
+    let cert = identity.cert.display();
+    match certified.keys_match() {
+        Ok(()) => Ok(certified),
+        Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
+            Err(watch.protocol(format!("not the key of the certificate in {cert}")))
+        }
+        Err(_) => Err(watch.protocol(format!("malformed certificate in {cert}"))),
+    }
+}
+
+/// The first private key in the file.
+fn private_key(text: &[u8]) -> Result<PrivateKeyDer<'static>, &'static str> {
+    // `ENCRYPTED PRIVATE KEY` (RFC 5958), or a header `Proc-Type: 4,ENCRYPTED` (RFC 1421).
+    let or_encrypted = |wrong| match text.windows(9).any(|window| window == b"ENCRYPTED") {
+        true => "the key is encrypted; want one without a passphrase",
+        false => wrong,
+    };
+    for section in Section::pem_slice_iter(text) {
+        let (kind, der) = section.map_err(|_| or_encrypted("malformed PEM"))?;
+        match kind {
+            SectionKind::PrivateKey => return Ok(PrivateKeyDer::Pkcs8(der.into())),
+            SectionKind::RsaPrivateKey => return Ok(PrivateKeyDer::Pkcs1(der.into())),
+            SectionKind::EcPrivateKey => return Ok(PrivateKeyDer::Sec1(der.into())),
+            _ => {}
+        }
+    }
+    Err(or_encrypted("no private key in it; want PEM"))
+}
+
+/// The whole file. Opened without waiting, since a FIFO would block for ever.
+fn read(path: &Path, watch: &Watch<'_>) -> Result<Vec<u8>, Failure> {
+    watch.enter(Step::Open, &path.to_string_lossy());
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
+    let file = file.map_err(|error| watch.io(error))?;
+    if !file.metadata().map_err(|error| watch.io(error))?.is_file() {
+        return Err(watch.protocol("want a regular file"));
+    }
+    let mut text = Vec::new();
+    let n = file.take(MAX_PEM + 1).read_to_end(&mut text).map_err(|error| watch.io(error))?;
+    match n as u64 > MAX_PEM {
+        true => Err(watch.protocol("want at most 4 MiB")),
+        false => Ok(text),
+    }
+}

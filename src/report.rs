@@ -1,0 +1,262 @@
+//! A report as text or JSON, and the only writer to stdout and stderr.
+
+use std::io::IsTerminal;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::stdio;
+
+use crate::cli::Output;
+use crate::plan::{Outcome, Progress, Report};
+use crate::verdict::{Span, Step, brief, millis};
+
+/// All that Docker keeps of a probe's output (4,096 bytes), less a newline.
+const OUTPUT: usize = 4095;
+
+/// Polling without waiting.
+const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+
+/// Sees to it that the descriptors 0, 1 and 2 are taken: what is opened next, a socket say, must not
+/// become the stdout that the verdict is written to.
+///
+/// std does the same with `/dev/null`, and aborts where there is none; the small build leaves it to
+/// this (`scripts/build-small`). What is put in their place can be neither read nor written.
+pub fn take_standard_streams() {
+    let mut streams = [stdio::stdin(), stdio::stdout(), stdio::stderr()]
+        .map(|stream| PollFd::from_borrowed_fd(stream, PollFlags::empty()));
+    let open = poll(&mut streams, Some(&NOW)).is_ok()
+        && streams.iter().all(|stream| !stream.revents().contains(PollFlags::NVAL));
+    if open {
+        return;
+    }
+    // The lowest number that is free is given first (open(2)).
+    while let Ok(root) = openat(CWD, "/", OFlags::PATH, Mode::empty()) {
+        if root.as_raw_fd() > 2 {
+            return;
+        }
+        std::mem::forget(root);
+    }
+}
+
+/// Writes the report to stdout.
+pub fn print(report: &Report<'_>, output: Output) {
+    if output.quiet && report.healthy {
+        return;
+    }
+    stdout(&if output.json { json(report) } else { text(report) });
+}
+
+/// Writes to stdout. What becomes of it changes no verdict.
+pub fn stdout(text: &str) {
+    put(stdio::stdout(), text);
+}
+
+/// Writes a line to stderr, escaped and in one piece, so that lines of several checks do not mix.
+pub fn stderr(line: &str) {
+    put(stdio::stderr(), &(brief(line, OUTPUT) + "\n"));
+}
+
+/// Writes without ever waiting: a pipe that nobody reads must not hold up the exit code. A pipe
+/// that polls writable takes 4,096 bytes at once (pipe(7)).
+fn put(out: BorrowedFd<'_>, text: &str) {
+    let mut rest = text.as_bytes();
+    while !rest.is_empty() {
+        let mut ready = [PollFd::from_borrowed_fd(out, PollFlags::OUT)];
+        if !matches!(poll(&mut ready, Some(&NOW)), Ok(1)) {
+            return;
+        }
+        let piece = rest.get(..4096).unwrap_or(rest);
+        match rustix::io::write(out, piece) {
+            Ok(n @ 1..) => rest = rest.get(n..).unwrap_or_default(),
+            _ => return,
+        }
+    }
+}
+
+/// One line per check, in the order given; all together within what Docker keeps.
+fn text(report: &Report<'_>) -> String {
+    let lines: Vec<String> =
+        report.outcomes.iter().map(|outcome| brief(&sentence(outcome), OUTPUT)).collect();
+    let most = share(&lines);
+    let mut text = String::new();
+    for line in &lines {
+        text.push_str(&brief(line, most));
+        text.push('\n');
+    }
+    text
+}
+
+/// The longest a line may be so that all fit: short lines leave their rest to the long ones.
+fn share(lines: &[String]) -> usize {
+    let mut lengths: Vec<usize> = lines.iter().map(|line| line.len() + 1).collect();
+    lengths.sort_unstable();
+    let mut left = OUTPUT;
+    for (i, length) in lengths.iter().enumerate() {
+        let each = left / (lengths.len() - i);
+        if *length > each {
+            return each - 1;
+        }
+        left -= length;
+    }
+    OUTPUT
+}
+
+/// `healthy: http://localhost:8080/: 200 OK in 2 ms`.
+fn sentence(outcome: &Outcome<'_>) -> String {
+    let label = &outcome.named.label;
+    match &outcome.verdict {
+        Ok(seen) => format!("healthy: {label}: {} in {}", seen.0, Span(outcome.elapsed)),
+        Err(failure) => format!("unhealthy: {label}: {failure}"),
+    }
+}
+
+/// One line of JSON. What does not fit is left out from the end and counted as `omitted`.
+fn json(report: &Report<'_>) -> String {
+    let mut text = format!(
+        "{{\"healthy\":{},\"elapsed_ms\":{},\"checks\":[",
+        report.healthy,
+        millis(report.elapsed)
+    );
+    let most = OUTPUT / report.outcomes.len().max(1);
+    for (i, outcome) in report.outcomes.iter().enumerate() {
+        let item = item(outcome, most.saturating_sub(130) / 2);
+        // What closes the line: `],"omitted":64}` and a newline.
+        if text.len() + item.len() + 18 > OUTPUT {
+            text.push_str(&format!("],\"omitted\":{}}}\n", report.outcomes.len() - i));
+            return text;
+        }
+        if i > 0 {
+            text.push(',');
+        }
+        text.push_str(&item);
+    }
+    text.push_str("]}\n");
+    text
+}
+
+fn item(outcome: &Outcome<'_>, most: usize) -> String {
+    let (step, detail) = match &outcome.verdict {
+        Ok(seen) => (Step::Judge, seen.0.clone()),
+        Err(failure) => (failure.step(), failure.to_string()),
+    };
+    format!(
+        "{{\"target\":{},\"kind\":{},\"healthy\":{},\"elapsed_ms\":{},\"step\":\"{}\",\"detail\":{}}}",
+        string(&outcome.named.label, most),
+        string(&outcome.named.kind, most),
+        outcome.verdict.is_ok(),
+        millis(outcome.elapsed),
+        step.word(),
+        string(&detail, most),
+    )
+}
+
+/// A JSON string (RFC 8259 section 7) of at most `most` bytes. Control characters are escaped
+/// beforehand, so that quotes and backslashes alone are left to do.
+fn string(text: &str, most: usize) -> String {
+    let mut out = String::from("\"");
+    for c in brief(text, most.max(16)).chars() {
+        if matches!(c, '"' | '\\') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out.push('"');
+    out
+}
+
+/// The progress of `--wait` on stderr: one line that is written over on a terminal, and gone in
+/// the end; elsewhere a line whenever the reason changes.
+pub struct OnStderr {
+    quiet: bool,
+    terminal: bool,
+    last: String,
+}
+
+impl OnStderr {
+    /// Without `wanted` nothing is written.
+    pub fn new(wanted: bool) -> Self {
+        Self { quiet: !wanted, terminal: false, last: String::new() }
+    }
+}
+
+impl Progress for OnStderr {
+    fn unhealthy(&mut self, report: &Report<'_>) {
+        if self.quiet {
+            return;
+        }
+        let mut line = String::from("waiting: ");
+        for outcome in &report.outcomes {
+            if let Err(failure) = &outcome.verdict {
+                let between = if line.len() > 9 { "; " } else { "" };
+                line += &format!("{between}{}: {failure}", outcome.named.label);
+            }
+        }
+        let line = brief(&line, 512);
+        self.terminal = stdio::stderr().is_terminal();
+        if self.terminal {
+            // A line that wrapped could not be written over: the terminal is told to cut it.
+            let elapsed = Span(report.elapsed);
+            put(stdio::stderr(), &format!("\r\x1b[K\x1b[?7l{elapsed} {line}\x1b[?7h"));
+        } else {
+            let reason = timeless(&line);
+            if reason != self.last {
+                stderr(&line);
+            }
+            self.last = reason;
+        }
+    }
+
+    fn stopped(&mut self) {
+        if !self.quiet {
+            stderr(if self.terminal { "" } else { "stopped by a signal" });
+        }
+    }
+}
+
+impl Drop for OnStderr {
+    fn drop(&mut self) {
+        if self.terminal {
+            put(stdio::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+/// `line` without its durations: that a reason has grown older makes it no other.
+fn timeless(line: &str) -> String {
+    let mut words = line.split(' ').peekable();
+    let mut out = String::new();
+    while let Some(word) = words.next() {
+        let digits = word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.'));
+        let unit = words.peek().map(|unit| unit.trim_end_matches([',', ';', ':', ')']));
+        if digits && matches!(unit, Some("s" | "ms")) {
+            words.next();
+        } else {
+            out.push_str(word);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_that_grew_older_is_the_same() {
+        for (one, other) in [
+            ("timed out after 3 s while x", "timed out after 2.5 s while x"),
+            ("modified 65 s ago, want at most 3 s ago", "modified 66 s ago, want at most 3 s ago"),
+            ("a: timed out after 900 ms; b", "a: timed out after 1 s; b"),
+        ] {
+            assert_eq!(timeless(one), timeless(other));
+        }
+        for (one, other) in [
+            ("status 503, want 200", "status 502, want 200"),
+            ("3 alive", "2 alive"),
+            ("connecting to 10.0.0.1:80", "connecting to 10.0.0.2:80"),
+        ] {
+            assert_ne!(timeless(one), timeless(other));
+        }
+    }
+}

@@ -1,0 +1,77 @@
+"""As much of a 64-bit little-endian ELF file as is needed to judge how hard it is to abuse (elf(5), the gABI)."""
+
+import struct
+from pathlib import Path
+
+ET_DYN = 3
+PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
+PT_GNU_STACK, PT_GNU_RELRO = 0x6474E551, 0x6474E552
+PF_X, PF_W = 1, 2
+DT_NEEDED, DT_RPATH, DT_TEXTREL, DT_BIND_NOW, DT_RUNPATH, DT_FLAGS, DT_FLAGS_1 = 1, 15, 22, 24, 29, 30, 0x6FFFFFFB
+DF_TEXTREL, DF_BIND_NOW, DF_1_NOW, DF_1_PIE = 4, 8, 1, 0x08000000
+SHT_SYMTAB = 2
+MACHINES = {62: "x86_64", 183: "aarch64"}
+
+
+class Elf:
+    """The headers of one file."""
+
+    def __init__(self, path):
+        self.bytes = Path(path).read_bytes()
+        ident = self.bytes[:7]
+        if ident[:6] != b"\x7fELF\x02\x01":
+            raise ValueError(f"{path}: no 64-bit little-endian ELF file")
+        head = struct.unpack_from("<HHIQQQIHHHHHH", self.bytes, 16)
+        self.type, machine, phoff, self.shoff, phentsize, phnum, self.shentsize, self.shnum = head[0], head[1], head[4], head[5], *head[8:12]
+        self.machine = MACHINES.get(machine, machine)
+        # type, flags, offset, vaddr, paddr, filesz, memsz, align
+        self.segments = [struct.unpack_from("<IIQQQQQQ", self.bytes, phoff + i * phentsize) for i in range(phnum)]
+
+    def of(self, kind):
+        return [segment for segment in self.segments if segment[0] == kind]
+
+    def dynamic(self):
+        """The dynamic section: tag to value."""
+        found = {}
+        for _, _, offset, _, _, size, *_ in self.of(PT_DYNAMIC):
+            for tag, value in struct.iter_unpack("<QQ", self.bytes[offset : offset + size]):
+                if tag == 0:
+                    break
+                found[tag] = value
+        return found
+
+    def symbols(self):
+        """The names of all symbols defined in the file; none when it is stripped."""
+        sections = [struct.unpack_from("<IIQQQQIIQQ", self.bytes, self.shoff + i * self.shentsize) for i in range(self.shnum)]
+        names = set()
+        for _, kind, _, _, offset, size, link, *_ in sections:
+            if kind != SHT_SYMTAB:
+                continue
+            strings = self.bytes[sections[link][4] : sections[link][4] + sections[link][5]]
+            for name, _, _, section, _, _ in struct.iter_unpack("<IBBHQQ", self.bytes[offset : offset + size]):
+                if section != 0:
+                    names.add(strings[name : strings.index(0, name)].decode())
+        return names
+
+    def weaknesses(self):
+        """What is not as it should be, in words."""
+        dynamic = self.dynamic()
+        flags, flags_1 = dynamic.get(DT_FLAGS, 0), dynamic.get(DT_FLAGS_1, 0)
+        found = []
+        if self.type != ET_DYN or not flags_1 & DF_1_PIE:
+            found.append("its address is fixed: no PIE")
+        if self.of(PT_INTERP) or DT_NEEDED in dynamic:
+            found.append("not static: wants an interpreter or a library")
+        if not self.of(PT_GNU_RELRO):
+            found.append("no RELRO")
+        if not (DT_BIND_NOW in dynamic or flags & DF_BIND_NOW or flags_1 & DF_1_NOW):
+            found.append("binds lazily: RELRO is not full")
+        if not self.of(PT_GNU_STACK) or any(flags & PF_X for _, flags, *_ in self.of(PT_GNU_STACK)):
+            found.append("the stack is executable")
+        if any(flags & PF_W and flags & PF_X for _, flags, *_ in self.of(PT_LOAD)):
+            found.append("a segment is writable and executable")
+        if DT_RPATH in dynamic or DT_RUNPATH in dynamic:
+            found.append("has a RUNPATH")
+        if DT_TEXTREL in dynamic or flags & DF_TEXTREL:
+            found.append("code is relocated")
+        return found

@@ -1,0 +1,48 @@
+"""Nothing that starts a process is linked in."""
+
+import re
+import subprocess
+import tempfile
+import unittest
+
+import measure
+from elf import Elf
+
+# The C library's names, with and without its underscores. (Threads come from `clone`, which is not one of them.)
+STARTS = re.compile(r"_*(f?exec(l|le|lp|v|ve|vp|vpe|veat)|v?[fF]ork|forkpty|posix_spawnp?|system|popen|wordexp)")
+
+
+def starts(path):
+    """The symbols of the file that start processes."""
+    names = Elf(path).symbols()
+    assert len(names) > 500, f"{path} has {len(names)} symbols: stripped?"
+    return sorted(name for name in names if STARTS.fullmatch(name))
+
+
+class Symbols(unittest.TestCase):
+    def test_the_check_sees_a_program_that_starts_another(self):
+        code = 'fn main() { let _ = std::process::Command::new("true").status(); }\n'
+        toolchain = re.search(r"^toolchain=(.*)$", (measure.ROOT / "scripts/build-small").read_text(), re.M)[1]
+        with tempfile.TemporaryDirectory() as folder:
+            for target in ("x86_64", "aarch64"):
+                built = f"{folder}/{target}"
+                command = ["rustc", f"+{toolchain}", "--edition", "2024", "--target", f"{target}-unknown-linux-musl", "-Copt-level=z", "-Clto",
+                           "-Cpanic=abort", "-Clinker=rust-lld", "-o", built, "-"]  # fmt: skip
+                subprocess.run(command, input=code, text=True, check=True)
+                found = starts(built)
+                self.assertIn("execvp", found)
+                self.assertTrue({"posix_spawnp", "fork", "_Fork"} & set(found), found)
+
+
+def of(arch, flavour):
+    def test(self):
+        command = [measure.ROOT / "scripts/build-small", "--symbols", arch, flavour]
+        exe = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+        self.assertEqual(starts(exe), [])
+
+    return test
+
+
+for arch in ("x86_64", "aarch64"):
+    for flavour in ("default", "plain", "loopback"):
+        setattr(Symbols, f"test_{arch}_{flavour}_starts_nothing", of(arch, flavour))

@@ -1,0 +1,510 @@
+//! Section 3 of the specification: HTTP, against scripted servers.
+
+use std::io::Write;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::run::{
+    Run, answers, check, closed_port, command, finish, listens, records, request, run, server,
+    silent,
+};
+
+/// Far above every timeout used here, for a busy machine.
+const SOON: Duration = Duration::from_secs(4);
+
+fn ask(port: u16, more: &[&str]) -> Run {
+    let target = format!("http://localhost:{port}/");
+    check(&[&[target.as_str(), "-t", "1s"], more].concat())
+}
+
+#[test]
+fn statuses_are_judged_as_the_specification_says() {
+    // The status; healthy by default; healthy with --status=STATUS.
+    let table = [
+        (101, false, true),
+        (200, true, true),
+        (204, true, true),
+        (301, true, true),
+        (304, true, true),
+        (399, true, true),
+        (400, false, true),
+        (401, false, true),
+        (418, false, true),
+        (500, false, true),
+        (503, false, true),
+        (599, false, true),
+        (600, false, true),
+        (999, false, true),
+    ];
+    for (status, by_default, named) in table {
+        let port = answers(format!("HTTP/1.1 {status} Reason\r\nContent-Length: 0\r\n\r\n"));
+        for (args, healthy) in [(vec![], by_default), (vec![format!("--status={status}")], named)] {
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            let run = ask(port, &args);
+            match healthy {
+                true => run.healthy(&format!(": {status} Reason in ")),
+                false => run.unhealthy(&format!(": status {status}, want 200-399\n")),
+            };
+        }
+    }
+    // Informational answers are skipped, whatever --status says, and are no final ones.
+    for status in [100, 102, 103, 199] {
+        let port = answers(format!("HTTP/1.1 {status} Wait\r\nX: y\r\n\r\n"));
+        ask(port, &[]).unhealthy("the connection was closed after informational responses only");
+        ask(port, &["--status=100-199"]).unhealthy("informational responses only");
+        let port = answers(format!("HTTP/1.1 {status} Wait\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"));
+        ask(port, &[]).healthy("200 OK");
+    }
+    for status in ["099", "000"] {
+        let port = answers(format!("HTTP/1.1 {status} x\r\n\r\n"));
+        ask(port, &[]).unhealthy(&format!("a response with the status {status}, below 100"));
+    }
+}
+
+#[test]
+fn no_body_is_read_when_nothing_is_asked_of_it() {
+    // An event stream: the head, then nothing for a long time.
+    let port = server(|mut stream| {
+        request(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
+        thread::sleep(Duration::from_secs(10));
+    });
+    ask(port, &[]).healthy("200 OK").within(Duration::from_millis(900));
+    // A server that keeps the connection open: the text is enough.
+    let port = server(|mut stream| {
+        request(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n{\"status\":\"UP\"}");
+        thread::sleep(Duration::from_secs(10));
+    });
+    ask(port, &["-e", "\"UP\"", "-e", "status"])
+        .healthy("200 OK")
+        .within(Duration::from_millis(900));
+    ask(port, &["-e", "DOWN"])
+        .unhealthy("timed out after 1 s while reading from 127.0.0.1")
+        .within(SOON);
+}
+
+#[test]
+fn a_rejected_status_shows_the_start_of_its_body() {
+    let body = format!("{}\n{}", "x".repeat(150), "y".repeat(400));
+    let port = answers(format!("HTTP/1.1 503 x\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
+    let want = format!(": status 503, want 200-399: {}\\n{}...\n", "x".repeat(150), "y".repeat(49));
+    ask(port, &[]).unhealthy(&want);
+    // Chunked as well, and no longer than a quarter of a second when nothing comes.
+    let port = answers(
+        "HTTP/1.1 503 x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nwhat\r\n3\r\n is\r\n0\r\n\r\n",
+    );
+    ask(port, &[]).unhealthy("want 200-399: what is\n");
+    let port = server(|mut stream| {
+        request(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.1 503 x\r\nContent-Length: 100\r\n\r\npart");
+        thread::sleep(Duration::from_secs(10));
+    });
+    ask(port, &["-t", "3s"])
+        .unhealthy("status 503, want 200-399: part\n")
+        .within(Duration::from_secs(2));
+}
+
+#[test]
+fn requests_are_what_the_specification_says() {
+    let ok = "HTTP/1.1 200 OK\r\n\r\n";
+    let version = env!("CARGO_PKG_VERSION");
+    let sent = |args: &[&str]| {
+        let (port, requests) = records(ok);
+        let target = format!("http://localhost:{port}/a?b=c#d");
+        check(&[&[target.as_str()], args].concat()).healthy("200");
+        requests.recv().expect("a request").replace(&port.to_string(), "PORT")
+    };
+    assert_eq!(
+        sent(&[]),
+        format!(
+            "GET /a?b=c HTTP/1.1\r\nHost: localhost:PORT\r\nUser-Agent: healthcheck/{version}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+        )
+    );
+    assert!(sent(&["-X", "HEAD"]).starts_with("HEAD /a?b=c HTTP/1.1\r\n"));
+    // A body, and not a word about what it is.
+    assert_eq!(
+        sent(&["-d", "x"]),
+        format!(
+            "POST /a?b=c HTTP/1.1\r\nHost: localhost:PORT\r\nUser-Agent: healthcheck/{version}\r\nAccept: */*\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx"
+        )
+    );
+    let post = sent(&["-d", "{\"a\": 1}", "-H", "Content-Type: application/json"]);
+    assert!(post.starts_with("POST /a?b=c HTTP/1.1\r\n"), "{post}");
+    assert!(
+        post.ends_with("\r\nContent-Length: 8\r\nContent-Type: application/json\r\n\r\n{\"a\": 1}"),
+        "{post}"
+    );
+    assert!(sent(&["-d", "x", "-X", "PUT"]).starts_with("PUT "));
+    let headers =
+        sent(&["-H", "Host: other", "-H", "accept:text/plain", "-H", "X: 1", "-H", "X: 2"]);
+    assert!(
+        headers.contains("\r\nHost: other\r\naccept: text/plain\r\nX: 1\r\nX: 2\r\n"),
+        "{headers}"
+    );
+    assert!(!headers.contains("localhost") && !headers.contains("*/*"), "{headers}");
+    assert!(
+        sent(&["-u", "user:hunter2"]).contains("\r\nAuthorization: Basic dXNlcjpodW50ZXIy\r\n")
+    );
+}
+
+#[test]
+fn no_proxy_is_taken_from_the_environment() {
+    let (proxy, asked) = records("HTTP/1.1 502 the proxy\r\n\r\n");
+    let port = answers("HTTP/1.1 200 OK\r\n\r\n");
+    let mut behind = command([format!("http://127.0.0.1:{port}/")]);
+    for name in ["http_proxy", "https_proxy", "all_proxy"] {
+        let to = format!("http://127.0.0.1:{proxy}");
+        behind.env(name, &to).env(name.to_uppercase(), &to);
+    }
+    run(&mut behind).healthy("200 OK");
+    assert!(asked.try_recv().is_err(), "the proxy was asked");
+}
+
+#[test]
+fn injection_is_a_usage_error() {
+    for args in [
+        &["http://a/", "-H", "X: a\r\nY: b"][..],
+        &["http://a/", "-H", "X\n: a"],
+        &["http://a/", "-H", "X: a\x01"],
+        &["http://a/x\r\nY:"],
+        &["http://a/x y"],
+        &["http://a/?q=\u{fc}"],
+        &["http://a/", "-u", "a:b\r\nX: y"],
+        &["http://a:b%0d%0aX@h/"],
+        &["http://a/", "-X", "GET /x HTTP/1.1\r\nX:"],
+        &["http://a\r\nb/"],
+        &["http://a/", "--expect-header", "X: a\r\n"],
+    ] {
+        check(args).usage("want");
+    }
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    check(&["http://a/", "-X", "HEAD", "-e", "x"]).usage("want another method than HEAD");
+    check(&["http://u:p@a/", "-u", "a:b"]).usage("not in both");
+    check(&["http://a/", "-u", "a:b", "-H", "authorization: x"]).usage("not both");
+    check(&["http://a/", "-H", "Content-Length: 1"]).usage("follows from --data");
+    check(&["http://a/", "-e", ""]).usage("--expect: text is wanted");
+    check(&["http://a/", "-X", "CONNECT"]).usage("--method: a method other than CONNECT");
+}
+
+#[test]
+fn bodies_are_read_as_they_are_framed() {
+    let table: &[(&str, &[&str], Result<&str, &str>)] = &[
+        ("HTTP/1.0 200 OK\r\n\r\nhello", &["-e", "hello"], Ok("200 OK")),
+        (
+            "HTTP/1.0 200 OK\r\n\r\nhello",
+            &["-e", "bye"],
+            Err("body of 5 bytes, want \"bye\" in it: hello"),
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+            &["-e", "hell", "-e", "lo"],
+            Ok("200 OK"),
+        ),
+        // Shorter than the body: what lies beyond is not the body's.
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhello",
+            &["-e", "hello"],
+            Err("body of 2 bytes, want \"hello\" in it: he"),
+        ),
+        // Longer: the text may have come all the same.
+        ("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello", &["-e", "hello"], Ok("200 OK")),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello",
+            &["-e", "bye"],
+            Err("the connection was closed after 5 body bytes of 50"),
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nX: y\r\n\r\n",
+            &["-e", "hello"],
+            Ok("200 OK"),
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n",
+            &["-e", "hello"],
+            Err("closed after 2 body bytes in the middle of its chunks"),
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhe\r\n",
+            &["-e", "hello"],
+            Err("malformed chunk size"),
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nhello\r\n",
+            &["-e", "hello"],
+            Err("a chunk longer than its size"),
+        ),
+        (
+            "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello",
+            &["-e", "hello"],
+            Err("body of 0 bytes, want \"hello\" in it\n"),
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x01\x02",
+            &["-e", "x"],
+            Err("body of 3 bytes in the coding gzip, want \"x\" in it"),
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+            &[],
+            Err("two different Content-Lengths"),
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+            &["-e", "hello"],
+            Ok("200 OK"),
+        ),
+        ("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", &[], Err("malformed Content-Length")),
+    ];
+    for (answer, args, want) in table {
+        let run = ask(answers(*answer), args);
+        match want {
+            Ok(part) => run.healthy(part),
+            Err(part) => run.unhealthy(part),
+        };
+    }
+}
+
+#[test]
+fn limits() {
+    let head = |length: usize| format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(length - 24));
+    assert_eq!(head(65_536).len(), 65_536);
+    ask(answers(head(65_536)), &[]).healthy("200 OK");
+    ask(answers(head(65_537)), &[]).unhealthy("a response head over 64 KiB");
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n";
+    let trailers = |n| format!("{chunked}{}\r\n", "A: b\r\n".repeat(n));
+    ask(answers(trailers(10_000)), &["-e", "no"])
+        .unhealthy("body of 2 bytes, want \"no\" in it: ok");
+    ask(answers(trailers(11_000)), &["-e", "no"])
+        .unhealthy("a chunked body with trailers over 64 KiB");
+    let headers = |n| format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(n));
+    ask(answers(headers(128)), &[]).healthy("200 OK");
+    ask(answers(headers(129)), &[]).unhealthy("a response with more than 128 headers");
+    let body = |n: usize| {
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}end", n + 3, "x".repeat(n))
+    };
+    ask(answers(body((1 << 20) - 3)), &["-e", "end"]).healthy("200 OK");
+    ask(answers(body(1 << 20)), &["-e", "end"]).unhealthy("a body over 1 MiB, which is not judged");
+    // A gigabyte costs nothing when nothing is asked of it, and ends soon when something is.
+    let port = server(|mut stream| {
+        request(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n");
+        let piece = vec![b'x'; 65_536];
+        for _ in 0..16_384 {
+            if stream.write_all(&piece).is_err() {
+                break;
+            }
+        }
+    });
+    ask(port, &[]).healthy("200 OK");
+    ask(port, &["-e", "end", "-t", "5s"]).unhealthy("a body over 1 MiB").within(SOON);
+}
+
+#[test]
+fn endless_and_slow_answers_end_by_the_deadline() {
+    let endless = |piece: &'static [u8], pause: Duration| {
+        server(move |mut stream| {
+            request(&mut stream);
+            for _ in 0..100_000 {
+                if stream.write_all(piece).is_err() {
+                    break;
+                }
+                thread::sleep(pause);
+            }
+        })
+    };
+    let no = Duration::ZERO;
+    ask(endless(b"HTTP/1.1 100 Continue\r\n\r\n", no), &[])
+        .unhealthy("over 64 KiB of informational responses")
+        .within(SOON);
+    ask(endless(b"HTTP/1.1 100 Continue\r\n\r\n", Duration::from_millis(20)), &[])
+        .unhealthy("timed out after 1 s")
+        .within(SOON);
+    let port = server(move |mut stream| {
+        request(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
+        while stream.write_all(b"X: y\r\n").is_ok() {}
+    });
+    ask(port, &[]).unhealthy("a response head over 64 KiB").within(SOON);
+    // A byte at a time: each read makes progress, the deadline does not move.
+    let port = server(|mut stream| {
+        request(&mut stream);
+        for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello".iter().cycle() {
+            thread::sleep(Duration::from_millis(50));
+            if stream.write_all(&[*byte]).is_err() {
+                break;
+            }
+        }
+    });
+    ask(port, &["-t", "300ms"])
+        .unhealthy("timed out after 300 ms while reading from")
+        .within(Duration::from_secs(2));
+    let (_silent, port) = silent();
+    ask(port, &["-t", "200ms"])
+        .unhealthy("timed out after 200 ms while reading from")
+        .within(Duration::from_secs(2));
+    // A listener whose backlog is full drops what comes: the connection never opens.
+    ask(port, &["-t", "1ms"]).unhealthy("timed out after ").within(Duration::from_secs(2));
+}
+
+#[test]
+fn who_answers_something_else_is_named() {
+    for (answer, who) in [
+        (&b""[..], "the connection was closed without a response"),
+        (b"HTTP/1.1 200 OK\r\nX", "the connection was closed after 18 bytes of a response head"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "no HTTP/1 response: an SSH server answers here"),
+        (b"220 mail ESMTP\r\n", "no HTTP/1 response: an SMTP or FTP server answers here"),
+        (b"-ERR unknown command\r\n", "no HTTP/1 response: a Redis server answers here"),
+        (
+            b"\x15\x03\x01\0\x02\x02\x46",
+            "no HTTP/1 response: a TLS server answers here: it wants TLS",
+        ),
+        (b"<html>\n", "no HTTP/1 response: <html>\\n"),
+        (b"\0\x01\x02\xff\n\n", "no HTTP/1 response: \\x00\\x01\\x02\\xff\\n\\n"),
+        (b"HTTP/2 200\r\n\r\n", "no HTTP/1 response: HTTP/2 200"),
+        (b"HTTP/1.1 OK\r\n\r\n", "a response with a malformed status"),
+        (b"HTTP/1.1 200 OK\r\nA B: c\r\n\r\n", "a response with a malformed header name"),
+    ] {
+        ask(answers(answer), &[]).unhealthy(who);
+    }
+    ask(closed_port(), &[]).unhealthy("Connection refused (os error 111)");
+    // A reset while the answer is awaited.
+    let port = server(|stream| {
+        // Unread data makes the kernel answer a close with a reset.
+        let mut one = [0];
+        let _ = stream.peek(&mut one);
+    });
+    ask(port, &[]).unhealthy("Connection reset by peer (os error 104)");
+}
+
+#[test]
+fn a_server_that_answers_before_it_has_read_everything_is_heard() {
+    let port = server(|mut stream| {
+        let _ = stream.write_all(b"HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\n\r\nlarge");
+        finish(stream);
+    });
+    let data = "x".repeat(100_000);
+    ask(port, &["-d", &data]).unhealthy("status 413, want 200-399: large");
+}
+
+#[test]
+fn headers_are_expected() {
+    let port =
+        answers("HTTP/1.1 200 OK\r\nX-Ready: Yes, hunter2\r\nX-Ready: too\r\nEmpty:\r\n\r\n");
+    for (want, found) in [
+        ("X-Ready: yes", true),
+        ("x-ready:TOO", true),
+        ("X-Ready", true),
+        ("Empty", true),
+        ("X-Ready: no", false),
+        ("Absent", false),
+        ("Absent: x", false),
+    ] {
+        let run = ask(port, &["--expect-header", want]);
+        assert_eq!(run.code == Some(0), found, "{want}: {run:?}");
+        assert!(!run.out.contains("hunter2"), "{run:?}");
+    }
+    ask(port, &["--expect-header", "Absent"]).unhealthy("header Absent absent, want it present");
+    ask(port, &["--expect-header", "X-Ready: no"])
+        .unhealthy("header X-Ready without it, want \"no\" in it");
+}
+
+#[test]
+fn json_is_expected() {
+    let json = r#"{"status":"UP","n":3,"checks":[{"ok":true}],"a/b":{"m~n":null}}"#;
+    let port = answers(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{json}", json.len()));
+    for pair in ["/status=UP", "/n=3", "/checks/0/ok=true", "/a~1b/m~0n=null"] {
+        ask(port, &["--expect-json", pair]).healthy("200 OK");
+    }
+    ask(port, &["--expect-json", "/status=UP", "--expect-json", "/n=4"]).unhealthy("/n");
+    ask(port, &["--expect-json", "/status=DOWN"]).unhealthy("UP");
+    ask(port, &["--expect-json", "/none=1"]).unhealthy("absent");
+    ask(answers("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n<ok>"), &["--expect-json", "/a=1"])
+        .unhealthy("JSON");
+    // Cut short: JSON is judged as a whole.
+    let port = answers(format!("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{json}"));
+    ask(port, &["--expect-json", "/status=UP"]).unhealthy("body bytes of 100");
+    check(&["http://a", "--expect-json", "status=UP"]).usage("--expect-json");
+    check(&["http://a", "--expect-json", "/status"]).usage("--expect-json");
+    // As deep as it gets: no stack is overflown, and memory stays small.
+    let deep = "[".repeat(1 << 20);
+    let port = answers(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{deep}", deep.len()));
+    ask(port, &["--expect-json", "/0=1"]).unhealthy("JSON");
+}
+
+#[test]
+fn redirects_are_followed_on_the_same_host_only() {
+    let ok = answers("HTTP/1.1 200 OK\r\n\r\n");
+    let to =
+        |location: &str| answers(format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\n\r\n"));
+    let target = to(&format!("http://localhost:{ok}/x"));
+    ask(target, &[]).healthy("302 Found");
+    ask(target, &["--follow"]).healthy("200 OK");
+    // To another host: judged by its status.
+    ask(to("http://127.0.0.2:1/"), &["--follow"]).healthy("302 Found");
+    ask(to("http://127.0.0.2:1/"), &["--follow", "--status", "200"])
+        .unhealthy("status 302, want 200");
+    ask(to("mailto:x"), &["--follow"]).healthy("302 Found");
+    // In circles.
+    let hits = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&hits);
+    let circle = server(move |mut stream| {
+        request(&mut stream);
+        seen.fetch_add(1, Ordering::SeqCst);
+        let _ = stream.write_all(b"HTTP/1.1 301 Moved\r\nLocation: /again\r\n\r\n");
+        let _ = stream.shutdown(Shutdown::Both);
+    });
+    ask(circle, &["--follow", "3"]).unhealthy("redirects more than 3, the next to localhost");
+    assert_eq!(hits.load(Ordering::SeqCst), 4);
+    ask(circle, &["--follow", "0"]).unhealthy("redirects more than 0");
+    ask(circle, &["--follow"]).unhealthy("redirects more than 10, the next to localhost");
+    // Methods: 303 becomes GET, 307 stays.
+    for (status, method) in [(303, "GET"), (302, "GET"), (307, "POST"), (308, "POST")] {
+        let (port, requests) = records("HTTP/1.1 200 OK\r\n\r\n");
+        let from = answers(format!(
+            "HTTP/1.1 {status} x\r\nSet-Cookie: a=b\r\nLocation: http://localhost:{port}/y\r\n\r\n"
+        ));
+        ask(from, &["--follow", "-d", "data", "-u", "a:b"]).healthy("200 OK");
+        let request = requests.recv().expect("a request");
+        assert!(request.starts_with(&format!("{method} /y HTTP/1.1\r\n")), "{request}");
+        assert_eq!(request.ends_with("data"), method == "POST", "{request}");
+        assert!(!request.contains("Cookie"), "{request}");
+    }
+}
+
+#[test]
+fn connect_to_dials_elsewhere_and_keeps_the_name() {
+    let (port, requests) = records("HTTP/1.1 200 OK\r\n\r\n");
+    check(&["http://example.test:81/x", "--connect-to", &format!("localhost:{port}")])
+        .healthy("200 OK");
+    assert!(requests.recv().expect("a request").contains("\r\nHost: example.test:81\r\n"));
+    check(&["http://a/", "--connect-to", "b"])
+        .usage("--connect-to: HOST:PORT or unix:/path.sock is wanted");
+    check(&["http://a/", "--connect-to", "unix:relative"]).usage("want an absolute path");
+}
+
+#[test]
+fn both_families_are_tried_and_either_can_be_demanded() {
+    // A server on ::1 only, as many write `localhost` and get it.
+    let listener = std::net::TcpListener::bind("[::1]:0").expect("IPv6 on loopback");
+    let port = listener.local_addr().expect("an address").port();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            request(&mut stream);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+        }
+    });
+    ask(port, &[]).healthy("200 OK");
+    ask(port, &["-6"]).healthy("200 OK");
+    check(&[&format!("http://[::1]:{port}/")]).healthy("200 OK");
+    if !listens(port) {
+        ask(port, &["-4"]).unhealthy("connecting to 127.0.0.1:");
+    }
+    check(&["http://127.0.0.1/", "-6"]).unhealthy("resolving 127.0.0.1: no IPv6 address");
+}

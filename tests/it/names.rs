@@ -1,0 +1,147 @@
+//! Name resolution in network and mount namespaces of the test's own: `/etc` is what it says.
+
+use std::fs;
+use std::net::UdpSocket;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::run::{Folder, Run, exe, run};
+
+const SOON: Duration = Duration::from_secs(4);
+
+/// Runs `script` as root of new user, network and mount namespaces, with `/etc` replaced by
+/// `folder`'s and loopback up. `$X` is the executable. Needs the rights to make namespaces, which
+/// a CI machine's root has.
+fn alone(folder: &Folder, script: &str) -> Run {
+    let prelude =
+        format!("set -e; ip link set lo up; mount --bind {0} /etc; {script}", folder.path("etc"));
+    let mut command = Command::new("unshare");
+    command.args(["--net", "--mount", "--", "/bin/sh", "-c", &prelude]);
+    run(command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("X", exe()))
+}
+
+fn etc(name: &str, files: &[(&str, &str)]) -> Folder {
+    let folder = Folder::new(name);
+    fs::create_dir(folder.path("etc")).expect("a folder");
+    for (file, content) in files {
+        fs::write(folder.path("etc/") + file, content).expect("a file");
+    }
+    folder
+}
+
+#[test]
+fn an_empty_etc_still_has_localhost_and_addresses() {
+    let folder = etc("noetc", &[]);
+    let run = alone(&folder, "\"$X\" tcp://localhost:1 tcp://127.0.0.1:2 tcp://[::1]:3");
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert_eq!(run.out.matches("Connection refused (os error 111)").count(), 3, "{run:?}");
+    // Nobody listens on port 53: the refusal comes at once, not after seconds.
+    alone(&folder, "\"$X\" http://api.test/")
+        .unhealthy("resolving api.test by 127.0.0.1: Connection refused (os error 111)")
+        .within(SOON);
+}
+
+#[test]
+fn a_hosts_file_is_read() {
+    let hosts = "127.0.0.9 api.test api # x\n127.0.0.9 localhost\n::1 both\n127.0.0.8 both\n";
+    let folder = etc("hosts", &[("hosts", hosts)]);
+    alone(&folder, "\"$X\" tcp://api:1").unhealthy("connecting to 127.0.0.9:1: Connection refused");
+    alone(&folder, "\"$X\" tcp://API.test:1 -6").unhealthy("resolving api.test");
+    // IPv4 comes first, wherever it stands; localhost is what it is, whatever stands there.
+    alone(&folder, "\"$X\" tcp://both:1")
+        .unhealthy("connecting to 127.0.0.8:1: Connection refused");
+    alone(&folder, "\"$X\" tcp://localhost:1")
+        .unhealthy("connecting to 127.0.0.1:1: Connection refused");
+}
+
+#[test]
+fn a_name_server_that_never_answers_is_left_at_the_deadline() {
+    let folder = etc("silentdns", &[("resolv.conf", "nameserver 127.0.0.53\n")]);
+    let silent = "python3 -c 'import socket,time;s=socket.socket(2,2);s.bind((\"127.0.0.53\",53));print(1,flush=True);time.sleep(8)' > /tmp/$$ & P=$!; while ! test -s /tmp/$$; do sleep 0.05; done; rm /tmp/$$;";
+    let script =
+        format!("{silent} R=0; \"$X\" http://api.test:1/ -t 700ms || R=$?; kill $P; exit $R");
+    alone(&folder, &script)
+        .unhealthy("timed out after 700 ms while resolving api.test by 127.0.0.53\n")
+        .within(SOON);
+}
+
+/// A real name server nobody here wrote: dnsmasq, on the namespace's own loopback.
+fn with_dnsmasq(name: &str, conf: &str, options: &str, script: &str) -> Run {
+    // dnsmasq wants to know root.
+    let root = ("passwd", "root:x:0:0::/:/bin/sh\n");
+    let folder = etc(name, &[("resolv.conf", conf), root, ("group", "root:x:0:\n")]);
+    let start = format!(
+        "dnsmasq --no-daemon --no-hosts --no-resolv --port=53 --listen-address=127.0.0.1 --bind-interfaces --user=root --group=root --pid-file= --conf-file=/dev/null {options} 2>/dev/null & P=$!; N=0; while ! \"$X\" -q -t 200ms dns://127.0.0.1/ready.test >/dev/null && test $N -lt 50; do N=$((N+1)); sleep 0.1; done; R=0; {{ {script}; }} || R=$?; kill $P; wait $P 2>/dev/null || true; exit $R"
+    );
+    alone(&folder, &start.replace("{options}", options))
+}
+
+const ZONE: &str = "--host-record=ready.test,127.0.0.7 --host-record=six.test,::1 --host-record=both.test,127.0.0.8,::1 --host-record=web.search.test,127.0.0.6 --cname=alias.test,ready.test --txt-record=ready.test,hello --txt-record=text.test,x --local=/test/";
+
+#[test]
+fn names_are_resolved_by_a_real_name_server() {
+    let conf = "nameserver 127.0.0.1\nsearch none.test search.test\noptions ndots:2\n";
+    for (target, part) in [
+        ("tcp://ready.test:1", "connecting to 127.0.0.7:1: Connection refused"),
+        ("tcp://alias.test.:1", "connecting to 127.0.0.7:1: Connection refused"),
+        ("tcp://six.test:1", "connecting to [::1]:1: Connection refused"),
+        ("tcp://both.test:1 -6", "connecting to [::1]:1: Connection refused"),
+        ("tcp://both.test:1", "connecting to 127.0.0.8:1: Connection refused"),
+        ("tcp://web:1", "connecting to 127.0.0.6:1: Connection refused"),
+        (
+            "tcp://nosuch.no.test:1",
+            "resolving nosuch.no.test by 127.0.0.1: no such name (NXDOMAIN)",
+        ),
+        ("tcp://six.test:1 -4", "resolving six.test by 127.0.0.1: the name has no address"),
+        ("tcp://text.test:1", "resolving text.test by 127.0.0.1: the name has no address"),
+        ("tcp://a.example.:1", "resolving a.example. by 127.0.0.1: the name server says REFUSED"),
+        (&format!("tcp://{}:1", "a".repeat(64)), "want a name of labels up to 63 bytes"),
+        ("dns://127.0.0.1/six.test", "A six.test NOERROR with no A record, want a record"),
+        ("dns://127.0.0.1/nosuch.no.test", "A nosuch.no.test NXDOMAIN, want NOERROR"),
+    ] {
+        with_dnsmasq("dnsmasq", conf, ZONE, &format!("\"$X\" {target}")).unhealthy(part);
+    }
+    for (target, part) in [
+        ("dns://127.0.0.1/ready.test", "NOERROR with 1 A record(s)"),
+        ("dns://localhost/six.test. --type aaaa", "NOERROR with 1 AAAA record(s)"),
+        ("dns://127.0.0.1:53/ready.test --type TXT -e", ""),
+    ] {
+        if !part.is_empty() {
+            with_dnsmasq("dnsmasq-ok", conf, ZONE, &format!("\"$X\" {target}")).healthy(part);
+        }
+    }
+}
+
+#[test]
+fn a_truncated_answer_is_asked_for_again_over_tcp() {
+    let long = "x".repeat(250);
+    let zone = format!("{ZONE} --txt-record=long.test,{long},{long},{long} --edns-packet-max=512");
+    with_dnsmasq("dnsmasq-tcp", "", &zone, "\"$X\" dns://127.0.0.1/long.test --type TXT")
+        .healthy("NOERROR with 1 TXT record(s)");
+}
+
+#[test]
+fn what_is_asked_for_must_make_sense() {
+    for (target, part) in [
+        ("dns://localhost", "want dns://server/name"),
+        ("dns://localhost/a..b", "want dns://server/name"),
+        ("dns://localhost/a b", "want dns://server/name"),
+    ] {
+        crate::run::check(&[target]).usage(part);
+    }
+    crate::run::check(&["dns://localhost/a", "--type", "ANY"]).usage("--type: one of A NS CNAME");
+}
+
+#[test]
+fn a_server_that_answers_nonsense_is_named() {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let port = socket.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 600];
+        while let Ok((_, from)) = socket.recv_from(&mut buffer) {
+            let _ = socket.send_to(b"nonsense", from);
+        }
+    });
+    crate::run::check(&[&format!("dns://127.0.0.1:{port}/a.test")])
+        .unhealthy("8 bytes are no DNS message");
+}

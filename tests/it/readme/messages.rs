@@ -1,0 +1,213 @@
+//! Every message that a check can print stands in its page of `docs/`, or in that of them all.
+
+use std::fs;
+use std::path::Path;
+
+use super::{root, texts};
+
+/// What any check may say.
+const SHARED: &str = "docs/output.md";
+
+/// Which page speaks of a source file; `None` when it says nothing to users.
+fn page(source: &str) -> Option<&'static str> {
+    const PAGES: &[(&str, &str)] = &[
+        ("checks/dns.rs", "dns"),
+        ("checks/http/", "http"),
+        ("checks/json.rs", "http"),
+        ("checks/local/", "local"),
+        ("checks/stream.rs", "tcp-udp-unix"),
+        ("checks/udp.rs", "tcp-udp-unix"),
+        ("checks/service/amqp", "amqp"),
+        ("checks/service/fcgi", "fcgi"),
+        ("checks/service/grpc/", "grpc"),
+        ("checks/service/kafka", "kafka"),
+        ("checks/service/memcached", "memcached"),
+        ("checks/service/mongodb", "mongodb"),
+        ("checks/service/mqtt", "mqtt"),
+        ("checks/service/mysql", "mysql"),
+        ("checks/service/nats", "nats"),
+        ("checks/service/postgres", "postgres"),
+        ("checks/service/redis", "redis"),
+        ("checks/service/mod.rs", "output"),
+        ("net/dns.rs", "dns"),
+        ("net/tls", "tls"),
+        ("net/no_tls.rs", "output"),
+        ("net/", "output"),
+        ("verdict.rs", "output"),
+        ("watch.rs", "output"),
+        ("file.rs", "output"),
+        ("install.rs", "wait-install"),
+    ];
+    PAGES.iter().find(|(start, _)| source.starts_with(start)).map(|(_, page)| *page)
+}
+
+/// Says nothing about a check's fault: errors of the command line, which explain themselves and
+/// are told by these words; what `--verbose` prints; tables of names.
+fn is_no_verdict(literal: &str) -> bool {
+    const PARTS: &[&str] = &[
+        " is wanted",
+        "does not take",
+        "exclude each other",
+        "is not wanted here",
+        "UDP has no Unix socket",
+        "verifies nothing: want it or",
+        "its certificate is wanted too",
+        // Of the command line too: `pid:x, want pid:1234 or pid:///path`.
+        "want pid:1234",
+        // --verbose.
+        "request: ",
+        "response: ",
+        "***",
+        "; issued by ",
+        "(no name)",
+        "unknown suite",
+        "unknown group",
+        // The wire.
+        "CONNECT {",
+        "Basic ",
+        "CLIENT_ERROR unauthenticated",
+        // For the fuzzers.
+        "all of it is used",
+        "the valid answer is refused",
+        "pass for the whole",
+        "more than there is was used",
+        // Parts of messages, or the names of things.
+        "the names of RFC 9113",
+        "block device",
+        "a folder",
+        "a parent",
+        "private key",
+        "TLS 1.3",
+        "answered \"",
+        ":// if the server speaks TLS",
+        ", with args",
+        "with another message",
+    ];
+    let is_table = literal.split(' ').count() > 3
+        && literal.bytes().all(|byte| byte.is_ascii_uppercase() || b"_ 1".contains(&byte));
+    literal.starts_with("want ")
+        || literal.starts_with(":authority")
+        || is_table
+        || PARTS.iter().any(|part| literal.contains(part))
+}
+
+/// The string literals of Rust source: no byte strings, no comments, nothing of `mod tests`.
+fn literals(source: &str) -> Vec<String> {
+    let source = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let mut found = Vec::new();
+    let mut rest = source;
+    while let Some(at) = rest.find(['"', '\'', '/']) {
+        let (before, here) = rest.split_at(at);
+        if here.starts_with("//") {
+            rest = here.split_once('\n').map_or("", |(_, rest)| rest);
+        } else if here.starts_with('"') {
+            let mut end = 1;
+            while !here[end..].starts_with('"') {
+                end += if here[end..].starts_with('\\') { 2 } else { 1 };
+                while !here.is_char_boundary(end) {
+                    end += 1;
+                }
+            }
+            if !before.ends_with('b') {
+                // A backslash at the end of a line takes the next one's blanks with it.
+                let lines: Vec<&str> = here[1..end].split("\\\n").collect();
+                let mut joined = lines[0].to_owned();
+                lines[1..].iter().for_each(|line| joined.push_str(line.trim_start()));
+                found.push(joined.replace("\\\"", "\""));
+            }
+            rest = &here[end + 1..];
+        } else if let Some(after) = here.strip_prefix('\'') {
+            // A character is `'x'` or begins with a backslash; anything else is a lifetime.
+            let end = match after.chars().next() {
+                Some('\\') => after[2..].find('\'').map_or(0, |end| end + 3),
+                Some(c) if after[c.len_utf8()..].starts_with('\'') => c.len_utf8() + 1,
+                _ => 0,
+            };
+            rest = &after[end..];
+        } else {
+            rest = &here[1..];
+        }
+    }
+    found
+}
+
+/// What joins the pieces of a message.
+const EDGES: [char; 6] = [' ', ',', ':', ';', '(', ')'];
+
+/// The longest piece of a message that is always the same.
+fn constant(literal: &str) -> &str {
+    let mut pieces = Vec::new();
+    let mut rest = literal;
+    while let Some((piece, after)) = rest.split_once('{') {
+        pieces.push(piece);
+        rest = after.split_once('}').map_or("", |(_, rest)| rest);
+    }
+    pieces.push(rest);
+    let trimmed = pieces.iter().map(|piece| piece.trim_matches(EDGES));
+    trimmed.max_by_key(|piece| piece.len()).unwrap_or_default()
+}
+
+/// A page as one line, and the pieces of its code in which `…` stands for something.
+struct Page {
+    text: String,
+    pieces: Vec<String>,
+}
+
+impl Page {
+    fn read(path: &Path) -> Self {
+        let text = fs::read_to_string(path).expect("a page");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ").replace("\\|", "|");
+        let code = text.split('`').skip(1).step_by(2).filter(|code| code.contains('…'));
+        let pieces =
+            code.flat_map(|code| code.split('…').map(|piece| piece.trim_matches(EDGES).to_owned()));
+        let pieces = pieces.filter(|piece| piece.len() >= 8).collect();
+        Self { text, pieces }
+    }
+
+    fn explains(&self, message: &str) -> bool {
+        self.text.contains(message) || self.pieces.iter().any(|piece| message.ends_with(piece))
+    }
+}
+
+#[test]
+fn every_message_is_explained() {
+    let shared = Page::read(&root().join(SHARED));
+    let mut missing = Vec::new();
+    let mut explained = 0;
+    for (path, source) in texts("src", &[".rs"]) {
+        let name = path.strip_prefix(root().join("src")).expect("below").display().to_string();
+        let Some(page) = page(&name) else {
+            let of_a_check = name.starts_with("checks/") && name != "checks/mod.rs";
+            assert!(!of_a_check, "{name}: which page of docs/ speaks of it?");
+            continue;
+        };
+        let page = Page::read(&root().join(format!("docs/{page}.md")));
+        for literal in literals(&source) {
+            let message = constant(&literal);
+            if !message.contains(' ') || is_no_verdict(&literal) {
+                continue;
+            }
+            explained += 1;
+            if !page.explains(message) && !shared.explains(message) {
+                missing.push(format!("{name}: {literal}"));
+            }
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
+    assert!(explained > 150, "{explained} messages were found");
+}
+
+#[test]
+fn literals_are_found() {
+    let source = r#"
+        // "no comment"
+        fn a<'a>(b: &'a str) { c('"', b'\'', '\n', b"bytes", "one \"two\" \
+            three") }
+        #[cfg(test)]
+        mod tests { "not this" }
+    "#;
+    let source = source.replace("        #[cfg(test)]\n        mod", "#[cfg(test)]\nmod");
+    assert_eq!(literals(&source), ["one \"two\" three"]);
+    assert_eq!(constant("a {b} is of {} bytes: {c}"), "bytes");
+    assert_eq!(constant("{n} is here, {}"), "is here");
+}

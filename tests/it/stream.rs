@@ -1,0 +1,206 @@
+//! Section 5 of the specification: TCP, UDP, Unix sockets, DNS.
+
+use std::io::{Read, Write};
+use std::net::UdpSocket;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use crate::faults::server::{Listen, serve};
+use crate::run::{Folder, answers, check, closed_port, listens, request, server, silent};
+
+const SOON: Duration = Duration::from_secs(4);
+
+#[test]
+fn a_tcp_connection_opens() {
+    let (_silent, port) = silent();
+    check(&[&format!("tcp://localhost:{port}")])
+        .healthy(&format!("connected to 127.0.0.1:{port} in "));
+    let closed = closed_port();
+    check(&[&format!("tcp://localhost:{closed}")]).unhealthy(&format!(
+        "connecting to 127.0.0.1:{closed}: Connection refused (os error 111)\n"
+    ));
+    check(&["tcp://localhost"]).usage("want a port: tcp://host:port");
+    check(&["tcp://u:p@localhost:1"]).usage("want tcp://host:port and no more");
+    check(&["tcp://localhost:1/x"]).usage("want tcp://host:port and no more");
+}
+
+#[test]
+fn what_is_sent_and_what_comes_back() {
+    let echo = server(|mut stream| {
+        let mut buffer = [0; 100];
+        while let Ok(n @ 1..) = stream.read(&mut buffer) {
+            let _ = stream.write_all(&buffer[..n]);
+        }
+    });
+    let target = format!("tcp://localhost:{echo}");
+    check(&[&target, "--send", r"ruok\r\n\x41\0", "-e", r"ok\r\nA\0"])
+        .healthy(r"answered ruok\r\nA\x00 in ");
+    check(&[&target, "--send", "a", "-e", "b", "-t", "300ms"])
+        .unhealthy("timed out after 300 ms while reading from");
+    check(&[&target, "--send", r"a\q"])
+        .usage("--send: after a backslash one of r n t 0 \\ xHH is wanted");
+    check(&[&target, "-e", ""]).usage("--expect: text is wanted");
+    // In pieces, and with a text that lies across them.
+    let port = server(|mut stream| {
+        for piece in [b"im".as_slice(), b"o", b"k"] {
+            let _ = stream.write_all(piece);
+            thread::sleep(Duration::from_millis(30));
+        }
+    });
+    check(&[&format!("tcp://localhost:{port}"), "-e", "imok"]).healthy("answered imok");
+    check(&[&format!("tcp://localhost:{port}"), "-e", "imok!"])
+        .unhealthy("reply of 4 bytes, closed, want \"imok!\" in it: imok");
+    let endless = server(|mut stream| while stream.write_all(&[b'x'; 4096]).is_ok() {});
+    check(&[&format!("tcp://localhost:{endless}"), "-e", "y"])
+        .unhealthy("over 64 KiB, want \"y\" in it")
+        .within(SOON);
+    let http = answers("HTTP/1.1 400 Bad\r\n\r\n");
+    check(&[&format!("tcp://localhost:{http}"), "--send", r"x\r\n\r\n", "-e", "+PONG"])
+        .unhealthy("an HTTP server answers here");
+}
+
+#[test]
+fn closing_is_a_fin_and_no_reset() {
+    let (sender, ends) = channel();
+    let sender = std::sync::Mutex::new(sender);
+    let port = server(move |mut stream| {
+        let _ = stream.write_all(b"220 a banner that nobody reads\r\n");
+        let mut rest = Vec::new();
+        let end = stream.read_to_end(&mut rest).map_err(|error| error.kind());
+        let _ = sender.lock().expect("a sender").send(end);
+    });
+    for args in [&[][..], &["-e", "220"]] {
+        let target = format!("tcp://localhost:{port}");
+        for _ in 0..10 {
+            check(&[&[target.as_str()], args].concat()).healthy("");
+            let end = ends.recv().expect("an end");
+            // Without --expect the banner may come after the close; with it there must be a FIN.
+            assert!(end == Ok(0) || args.is_empty(), "{end:?}");
+        }
+    }
+}
+
+#[test]
+fn unix_sockets() {
+    let folder = Folder::new("unix");
+    let path = folder.path("a.sock");
+    let listener = UnixListener::bind(&path).expect("a socket");
+    check(&[&format!("unix://{path}")]).healthy(&format!("connected to {path} in "));
+    let name = format!("healthcheck-test-{}", std::process::id());
+    let hidden = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).expect("a name"))
+        .expect("a socket");
+    check(&[&format!("unix:///@{name}")]).healthy(&format!("connected to @{name} in "));
+    drop(hidden);
+    check(&[&format!("unix:///@{name}")]).unhealthy("Connection refused (os error 111)");
+    check(&["unix:///none.sock"])
+        .unhealthy("connecting to /none.sock: No such file or directory (os error 2)");
+    check(&["unix:relative"]).usage("want an absolute path or @name of a Unix socket");
+    check(&[&format!("unix:///{}", "x".repeat(200))]).usage("want at most 107 bytes");
+    // HTTP over it.
+    let serve = listener.try_clone().expect("a copy");
+    thread::spawn(move || {
+        for mut stream in serve.incoming().flatten() {
+            let mut buffer = [0; 1000];
+            let n = stream.read(&mut buffer).unwrap_or(0);
+            let host = buffer[..n].windows(19).any(|w| w == b"Host: api.test:8080");
+            let status = if host { "200 OK" } else { "400 Bad" };
+            let _ = stream.write_all(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes());
+        }
+    });
+    check(&["http://api.test:8080/x", "--connect-to", &format!("unix:{path}")]).healthy("200 OK");
+    // And a question of one's own.
+    let target = format!("unix://{path}");
+    check(&[&target, "--send", "Host: api.test:8080", "-e", "200 OK"]).healthy("answered HTTP/1.1");
+    check(&[&target, "--send", "Host: api.test:80", "-e", "400"]).healthy("answered HTTP/1.1 400");
+}
+
+#[test]
+fn a_full_backlog_of_a_unix_socket_ends_by_the_deadline() {
+    let folder = Folder::new("backlog");
+    let path = folder.path("full.sock");
+    // std listens with a backlog of 128 or more: filled up, and nobody accepts.
+    let _listener = UnixListener::bind(&path).expect("a socket");
+    let mut held = Vec::new();
+    let (sender, filled) = channel();
+    let theirs = path.clone();
+    thread::spawn(move || {
+        while let Ok(stream) = std::os::unix::net::UnixStream::connect(&theirs) {
+            held.push(stream);
+            let _ = sender.send(());
+        }
+    });
+    while filled.recv_timeout(Duration::from_millis(500)).is_ok() {}
+    check(&[&format!("unix://{path}"), "-t", "300ms"])
+        .unhealthy("timed out after 300 ms while connecting to")
+        .unhealthy("whose backlog is full")
+        .within(SOON);
+}
+
+#[test]
+fn udp() {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let port = socket.local_addr().expect("an address").port();
+    thread::spawn(move || {
+        let mut buffer = [0; 100];
+        while let Ok((n, from)) = socket.recv_from(&mut buffer) {
+            match &buffer[..n] {
+                b"twice" => {
+                    let _ = socket.send_to(b"on", from);
+                    let _ = socket.send_to(b"ce", from);
+                }
+                b"silence" => {}
+                other => {
+                    let _ = socket.send_to(other, from);
+                }
+            }
+        }
+    });
+    let target = format!("udp://localhost:{port}");
+    check(&[&target, "--send", r"\x01ping"]).healthy(r"answered \x01ping in ");
+    check(&[&target, "--send", "twice", "-e", "once"]).healthy("answered once");
+    check(&[&target, "--send", "ping", "-e", "pong", "-t", "300ms", "-4"])
+        .unhealthy("by the deadline, want \"pong\" in it: ping");
+    check(&[&target, "--send", "silence", "-t", "300ms"]).unhealthy("timed out after").within(SOON);
+    check(&[&target]).usage("want --send TEXT: without a request, silence proves nothing");
+    // Port unreachable: at once.
+    let closed = UdpSocket::bind("127.0.0.1:0")
+        .and_then(|socket| socket.local_addr())
+        .expect("a port")
+        .port();
+    check(&[&format!("udp://localhost:{closed}"), "--send", "x", "-t", "5s"])
+        .unhealthy("Connection refused (os error 111)")
+        .within(Duration::from_secs(2));
+}
+
+#[test]
+fn the_first_of_several_addresses_may_be_dead() {
+    // ::1 alone listens; 127.0.0.1 refuses.
+    let listener = std::net::TcpListener::bind("[::1]:0").expect("IPv6 on loopback");
+    let port = listener.local_addr().expect("an address").port();
+    if !listens(port) {
+        check(&[&format!("tcp://localhost:{port}")]).healthy(&format!("connected to [::1]:{port}"));
+        check(&[&format!("tcp://localhost:{port}"), "-4"]).unhealthy("connecting to 127.0.0.1:");
+    }
+    // 127.0.0.1 says nothing, since its backlog is full: it has half of the time.
+    let full = serve(&Listen::Full, false);
+    let port = full.port;
+    let _listener = std::net::TcpListener::bind(format!("[::1]:{port}")).expect("its twin");
+    let run = check(&[&format!("tcp://localhost:{port}"), "-t", "1600ms"]);
+    run.healthy(&format!("connected to [::1]:{port}")).within(Duration::from_millis(1600));
+    assert!(run.took > Duration::from_millis(700), "{run:?}");
+    // Neither: the first address is reported.
+    drop(listener);
+    check(&[&format!("tcp://localhost:{}", closed_port())]).unhealthy(": connecting to 127.0.0.1:");
+}
+
+#[test]
+fn a_tcp_check_of_http_does_not_disturb() {
+    let port = server(|mut stream| {
+        request(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+    });
+    check(&[&format!("tcp://127.0.0.1:{port}"), &format!("http://127.0.0.1:{port}/")]);
+}

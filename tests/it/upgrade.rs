@@ -1,0 +1,137 @@
+//! TLS in the middle of a conversation, and logins, with servers that do not keep to the protocol.
+
+use std::io::{Read, Write};
+
+use crate::run::{Folder, answers, check, finish, server};
+
+/// A server that reads once before each of `pieces`, and closes behind the last one.
+fn says(pieces: &'static [&'static [u8]]) -> u16 {
+    server(move |mut stream| {
+        for piece in pieces {
+            let _ = stream.read(&mut [0; 512]);
+            let _ = stream.write_all(piece);
+        }
+        finish(stream);
+    })
+}
+
+/// A server that says `greeting`, reads once, says `answer`, and closes.
+fn greets(greeting: &'static [u8], answer: &'static [u8]) -> u16 {
+    server(move |mut stream| {
+        let _ = stream.write_all(greeting);
+        let _ = stream.read(&mut [0; 512]);
+        let _ = stream.write_all(answer);
+        finish(stream);
+    })
+}
+
+/// What comes ahead of the handshake in the clear must not count as protected (CVE-2011-0411).
+#[test]
+fn what_comes_ahead_of_tls_is_refused() {
+    let port = says(&[b"SR\0\0\0\x08\0\0\0\0"]);
+    check(&[&format!("postgres://localhost:{port}"), "--tls", "-k"])
+        .unhealthy("want the start of TLS: bytes came ahead of it: R\\x00\\x00\\x00\\x08");
+    // Without them it is the handshake that fails.
+    let port = says(&[b"S"]);
+    check(&[&format!("postgres://localhost:{port}"), "--tls", "-k"])
+        .unhealthy("TLS handshake with");
+}
+
+#[test]
+fn answers_to_a_request_for_tls() {
+    for (answer, words) in [
+        (&b"N"[..], "the server does not offer TLS"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "neither S nor N (an HTTP server answers here)"),
+        (
+            b"E\0\0\0\x1dSFATAL\0C53300\0Mtoo many\0\0\0",
+            "the server answers SSLRequest with 53300 too many",
+        ),
+        (b"E\0\0\0\x08C1\0\0", "want an answer to SSLRequest: an error without a code"),
+    ] {
+        let port = server(move |mut stream| {
+            let _ = stream.read(&mut [0; 512]);
+            let _ = stream.write_all(answer);
+            finish(stream);
+        });
+        check(&[&format!("postgres://localhost:{port}"), "--tls", "-k"]).unhealthy(words);
+    }
+}
+
+/// A greeting of MySQL 8, the bytes of its two halves of the challenge all alike.
+const GREETING: &[u8] = b"\x4a\0\0\0\x0a8.0.36\0\x01\0\0\0aaaaaaaa\0\xff\xff\xff\x02\0\xff\xdf\x15\
+    \0\0\0\0\0\0\0\0\0\0aaaaaaaaaaaa\0caching_sha2_password\0";
+
+#[test]
+fn answers_to_a_login() {
+    for (answer, healthy, words) in [
+        (&b"\x07\0\0\x02\0\0\0\x02\0\0\0"[..], true, "version 8.0.36, accepts healthcheck"),
+        (b"\x02\0\0\x02\x01\x04", true, "version 8.0.36, asks for a password"),
+        (b"\x0e\0\0\x02\xff\x53\x04#08S01going", false, "1107 (08S01) going"),
+        (GREETING, false, "a second greeting"),
+    ] {
+        let run = check(&[&format!("mysql://localhost:{}", greets(GREETING, answer))]);
+        if healthy {
+            run.healthy(words)
+        } else {
+            run.unhealthy(words)
+        };
+    }
+}
+
+#[test]
+fn an_echoed_password_is_masked() {
+    for (target, greeting, answer) in [
+        ("redis://:s3cret@", &b""[..], &b"-ERR no s3cret here\r\n"[..]),
+        ("nats://user:s3cret@", b"INFO {}\r\n", b"-ERR 'no s3cret here'\r\n"),
+        ("nats://s3cret@", b"INFO {}\r\n", b"-ERR 'no s3cret here'\r\n"),
+        ("mqtt://user:s3cret@", b"", b"no s3cret here"),
+    ] {
+        let run = check(&[&format!("{target}localhost:{}", greets(greeting, answer))]);
+        run.unhealthy("no *** here");
+        assert!(!run.out.contains("s3cret"), "{run:?}");
+    }
+}
+
+/// Web servers that repeat what they were told: in the reason, a header and the body.
+#[test]
+fn an_echoed_credential_is_masked_on_the_web_too() {
+    let folder = Folder::new("echo");
+    std::fs::write(folder.path("token"), "s3cret\n").expect("a file");
+    let file = format!("${{file:{}}}", folder.path("token"));
+    for (status, options) in [
+        ("401", ["-u", "u:s3cret"]),
+        ("200", ["-u", "u:s3cret"]),
+        ("401", ["-H", "Authorization: Bearer s3cret"]),
+        ("401", ["-H", "Cookie: s3cret"]),
+        ("401", ["-H", &format!("X-Key: {file}")]),
+        ("200", ["-e", &file]),
+    ] {
+        let basic = if options[0] == "-u" { "dTpzM2NyZXQ=" } else { "" };
+        let said = format!("no s3cret {basic} here");
+        let answer = format!("HTTP/1.1 {status} {said}\r\nX-Echo: {said}\r\n\r\n{said}");
+        let target = format!("http://localhost:{}/", answers(answer));
+        let run = check(&[&target, "-v", options[0], options[1]]);
+        assert_eq!(run.code, Some(i32::from(status != "200")), "{run:?}");
+        assert!(run.out.contains("no *** "), "{run:?}");
+        assert!(run.err.contains("X-Echo: no *** "), "{run:?}");
+        for secret in ["s3cret", "dTpzM2NyZXQ"] {
+            assert!(!(run.out.clone() + &run.err).contains(secret), "{run:?}");
+        }
+    }
+    // Half of one is one too: it is masked before the quotation is cut off.
+    let long = "x".repeat(300);
+    let port = answers(format!("HTTP/1.1 500 no\r\n\r\n{long} {long}"));
+    check(&[&format!("http://u:{long}@localhost:{port}/")])
+        .unhealthy("status 500, want 200-399: *** ***\n");
+}
+
+#[test]
+fn what_tls_and_names_cannot_do_is_said_before() {
+    let long = format!("https://{}.example/", "a".repeat(64));
+    check(&[&long]).usage("want a host that can stand in a certificate, or --server-name");
+    check(&["dns://u@localhost/a.example"]).usage("want dns://server/name without a user");
+    check(&["dns://localhost/a.example", "--connect-to", "unix:/run/dns"])
+        .usage("want --connect-to HOST:PORT: UDP has no Unix socket");
+    check(&["-4", "tcp://[::1]:1"]).unhealthy("resolving [::1]: no IPv4 address");
+    check(&["-6", "tcp://127.0.0.1:1"]).unhealthy("resolving 127.0.0.1: no IPv6 address");
+}
