@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::run::{Folder, answers, check, closed_port, command, exe, run};
+use crate::run::{Folder, answers, check, closed_port, command, exe, free_port, run};
 
 /// Far above what any local check takes.
 const SOON: Duration = Duration::from_secs(3);
@@ -281,8 +281,9 @@ fn this_program_does_not_count_itself() {
 #[test]
 fn listeners() {
     let folder = Folder::new("listen");
-    let v4 = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = v4.local_addr().expect("an address").port();
+    // Not one that the kernel picks: another test's UDP socket may have the same number.
+    let port = free_port();
+    let _v4 = TcpListener::bind(("127.0.0.1", port)).expect("a port");
     check(&[&format!("listen:{port}")]).healthy(&format!("127.0.0.1:{port} listens"));
     check(&[&format!("listen:127.0.0.1:{port}")]).healthy("listens");
     check(&[&format!("listen:localhost:{port}")]).healthy("listens");

@@ -186,6 +186,13 @@ pub fn closed_port() -> u16 {
     address.expect("an IP address").port()
 }
 
+/// A listener on ::1 alone: the same port of 127.0.0.1 refuses, and nobody else gets it.
+pub fn ipv6_only() -> (TcpListener, u16) {
+    std::iter::repeat_with(closed_port)
+        .find_map(|port| Some((TcpListener::bind(("::1", port)).ok()?, port)))
+        .expect("a port")
+}
+
 /// A listener that nobody accepts from: a peer that connects and stays silent.
 pub fn silent() -> (TcpListener, u16) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

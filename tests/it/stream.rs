@@ -1,7 +1,7 @@
 //! Section 5 of the specification: TCP, UDP, Unix sockets, DNS.
 
 use std::io::{Read, Write};
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::sync::mpsc::channel;
@@ -9,7 +9,9 @@ use std::thread;
 use std::time::Duration;
 
 use crate::faults::server::{Listen, serve};
-use crate::run::{Folder, answers, check, closed_port, listens, request, server, silent};
+use crate::run::{
+    Folder, answers, check, closed_port, free_port, ipv6_only, request, server, silent,
+};
 
 const SOON: Duration = Duration::from_secs(4);
 
@@ -90,11 +92,10 @@ fn unix_sockets() {
     let listener = UnixListener::bind(&path).expect("a socket");
     check(&[&format!("unix://{path}")]).healthy(&format!("connected to {path} in "));
     let name = format!("healthcheck-test-{}", std::process::id());
-    let hidden = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).expect("a name"))
+    let _hidden = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).expect("a name"))
         .expect("a socket");
     check(&[&format!("unix:///@{name}")]).healthy(&format!("connected to @{name} in "));
-    drop(hidden);
-    check(&[&format!("unix:///@{name}")]).unhealthy("Connection refused (os error 111)");
+    check(&[&format!("unix:///@{name}-none")]).unhealthy("Connection refused (os error 111)");
     check(&["unix:///none.sock"])
         .unhealthy("connecting to /none.sock: No such file or directory (os error 2)");
     check(&["unix:relative"]).usage("want an absolute path or @name of a Unix socket");
@@ -166,11 +167,7 @@ fn udp() {
     check(&[&target, "--send", "silence", "-t", "300ms"]).unhealthy("timed out after").within(SOON);
     check(&[&target]).usage("want --send TEXT: without a request, silence proves nothing");
     // Port unreachable: at once.
-    let closed = UdpSocket::bind("127.0.0.1:0")
-        .and_then(|socket| socket.local_addr())
-        .expect("a port")
-        .port();
-    check(&[&format!("udp://localhost:{closed}"), "--send", "x", "-t", "5s"])
+    check(&[&format!("udp://localhost:{}", free_port()), "--send", "x", "-t", "5s"])
         .unhealthy("Connection refused (os error 111)")
         .within(Duration::from_secs(2));
 }
@@ -178,21 +175,18 @@ fn udp() {
 #[test]
 fn the_first_of_several_addresses_may_be_dead() {
     // ::1 alone listens; 127.0.0.1 refuses.
-    let listener = std::net::TcpListener::bind("[::1]:0").expect("IPv6 on loopback");
-    let port = listener.local_addr().expect("an address").port();
-    if !listens(port) {
-        check(&[&format!("tcp://localhost:{port}")]).healthy(&format!("connected to [::1]:{port}"));
-        check(&[&format!("tcp://localhost:{port}"), "-4"]).unhealthy("connecting to 127.0.0.1:");
-    }
+    let (_listener, port) = ipv6_only();
+    check(&[&format!("tcp://localhost:{port}")]).healthy(&format!("connected to [::1]:{port}"));
+    check(&[&format!("tcp://localhost:{port}"), "-4"]).unhealthy("connecting to 127.0.0.1:");
     // 127.0.0.1 says nothing, since its backlog is full: it has half of the time.
-    let full = serve(&Listen::Full, false);
+    let (_twin, full) = std::iter::repeat_with(|| serve(&Listen::Full, false))
+        .find_map(|full| Some((TcpListener::bind(("::1", full.port)).ok()?, full)))
+        .expect("a port of both");
     let port = full.port;
-    let _listener = std::net::TcpListener::bind(format!("[::1]:{port}")).expect("its twin");
     let run = check(&[&format!("tcp://localhost:{port}"), "-t", "1600ms"]);
     run.healthy(&format!("connected to [::1]:{port}")).within(Duration::from_millis(1600));
     assert!(run.took > Duration::from_millis(700), "{run:?}");
     // Neither: the first address is reported.
-    drop(listener);
     check(&[&format!("tcp://localhost:{}", closed_port())]).unhealthy(": connecting to 127.0.0.1:");
 }
 
