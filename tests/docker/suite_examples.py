@@ -73,6 +73,7 @@ class Pods(unittest.TestCase):
         (readiness,) = arrays("kubernetes-install.yaml", "command")
         limits = [*NOTHING, "--tmpfs", "/run:mode=1777", "-v", self.installed()]
         with Container(engine.base(), "/part", "socket", "/run/app.sock", limits=limits) as app:
+            app.ready("unix:///run/app.sock")
             done = app.exec(*readiness)
             self.assertEqual(done.returncode, 0, done)
             self.assertRegex(done.stdout, r"\Ahealthy: unix:///run/app.sock: .+\n\Z")
@@ -156,6 +157,7 @@ class Others(unittest.TestCase):
     def check(self, command, options=(), wanted=1):
         """The command's output beside the demo's server, healthy; and beside nothing, unhealthy."""
         with Container(engine.base(), "/demo-server", options=options) as app:
+            app.ready("http://localhost:8080/healthz")
             done = app.exec(*command)
             self.assertEqual(done.returncode, 0, done)
             self.assertEqual(done.stdout.count("healthy: "), wanted, done.stdout)

@@ -41,22 +41,22 @@ class Local(unittest.TestCase):
             self.assertRegex(entry["Output"], r"\Aunhealthy: process:demo-server: .*0 alive and 1 zombie\(s\) among \d+ processes, want at least 1\n\Z")
 
     def test_a_port_that_opens_late(self):
-        made = image('CMD ["/part", "late", "7000", "4"]', healthcheck("listen:7000"))
+        made = image('CMD ["/part", "late", "7000", "8"]', healthcheck("listen:7000"))
         with Container(made) as container:
             self.assertEqual(container.until("unhealthy")["ExitCode"], 1)
             self.assertEqual(container.until("healthy")["ExitCode"], 0)
 
     def test_a_heartbeat_goes_stale(self):
-        made = image('CMD ["/part", "beat", "/run/beat", "4"]', healthcheck("file:///run/beat", "--max-age", "2s"))
+        made = image('CMD ["/part", "beat", "/run/beat", "8"]', healthcheck("file:///run/beat", "--max-age", "2s"))
         with Container(made, options=["--tmpfs", "/run:mode=1777"]) as container:
-            self.assertRegex(container.until("healthy")["Output"], r"\Ahealthy: file:///run/beat: 5 bytes, modified .* ago in \d+ ms\n\Z")
+            self.assertRegex(container.until("healthy")["Output"], r"\Ahealthy: file:///run/beat: [05] bytes, modified .* ago in \d+ ms\n\Z")
             entry = container.until("unhealthy")
             self.assertEqual(entry["ExitCode"], 1)
             self.assertRegex(entry["Output"], r"\Aunhealthy: file:///run/beat: modified .* ago, want at most 2 s ago\n\Z")
 
     def test_memory_that_fills_up(self):
         # Docker's own start of a probe needs some of the memory too, so it is not filled to the brim.
-        made = image('CMD ["/part", "fill", "26", "5"]', healthcheck("memory:", "--max-used", "70%"))
+        made = image('CMD ["/part", "fill", "26", "8"]', healthcheck("memory:", "--max-used", "70%"))
         with Container(made, options=["--memory-swap", "32m"], limits=[*NOTHING[:-1], "32m"]) as container:
             self.assertRegex(container.until("healthy")["Output"], r"\Ahealthy: memory:+ .* of 32 MiB \(.*%\) used in \d+ ms\n\Z")
             entry = container.until("unhealthy")

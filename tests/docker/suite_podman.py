@@ -18,6 +18,8 @@ IMAGE = "registry.example.org/shop/web:1"
 
 # Ours alone, and without systemd, which has the timers; so each check is asked for.
 GLOBAL = ["--storage-driver", "vfs", "--cgroup-manager", "cgroupfs"]
+# Podman's first choice, crun, refuses a machine that has both versions of cgroups; Docker's own does not.
+GLOBAL += ["--runtime", "runc"] if shutil.which("runc") else []
 LIMITS = ["--network", "none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024", "--stop-timeout", "0"]
 
 
@@ -51,6 +53,11 @@ class Podman(unittest.TestCase):
             raise AssertionError(f"podman {args}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
         return done
 
+    def start(self, name, image, *options):
+        """A container of that image, once its service answers."""
+        self.podman("run", "-d", "--name", name, *LIMITS, *options, image)
+        self.podman("exec", name, "/healthcheck", "--wait", "30s", "http://localhost:8080/healthz")
+
     def asked(self, name):
         """One check; its exit code and the last entry of the health log."""
         code = self.podman("healthcheck", "run", name, ok=False).returncode
@@ -62,13 +69,13 @@ class Podman(unittest.TestCase):
         lost = self.podman("build", "--format", "oci", "-t", "localhost/oci", f"{self.folder}/context")
         self.assertIn("HEALTHCHECK is not supported for OCI image format", lost.stdout + lost.stderr)
         for image in ("docker", "oci"):
-            self.podman("run", "-d", "--name", image, *LIMITS, f"localhost/{image}")
+            self.start(image, f"localhost/{image}")
         self.assertEqual(self.asked("docker")[0], 0)
         self.assertRegex(self.asked("docker")[1], r"\Ahealthy: http://localhost:8080/healthz: 200 OK in [\d.]+ m?s\n?\Z")
         # More than it keeps: what comes first stays.
         targets = ["http://localhost:8080/healthz", *[f"http://localhost:8080/{'x' * 200}"] * 3]
         command = json.dumps(["/healthcheck", *targets, "--any"])
-        self.podman("run", "-d", "--name", "long", *LIMITS, "--health-cmd", command, "localhost/docker")
+        self.start("long", "localhost/docker", "--health-cmd", command)
         code, output = self.asked("long")
         self.assertEqual((code, len(output)), (0, 500), output)
         self.assertRegex(output, r"\Ahealthy: http://localhost:8080/healthz: 200 OK in [\d.]+ m?s\nunhealthy: http://localhost:8080/x+")
@@ -94,7 +101,7 @@ class Podman(unittest.TestCase):
         self.assertEqual(health[health.index("--health-on-failure") + 1], "kill")
         self.assertIn("--sdnotify=healthy", words)
         self.podman("build", "-t", IMAGE, f"{self.folder}/context")
-        self.podman("run", "-d", "--name", "web", *LIMITS, *health, IMAGE)
+        self.start("web", IMAGE, *health)
         self.assertEqual(self.asked("web")[0], 0)
         self.assertRegex(self.asked("web")[1], r"\Ahealthy: http://localhost:8080/healthz: 200 OK in [\d.]+ m?s\n?\Z")
         # The service says that it is sick: three times, and it is killed.

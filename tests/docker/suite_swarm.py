@@ -88,13 +88,13 @@ class Swarm(unittest.TestCase):
             stack.until(completed, "an update that is completed")
             # No old one went before a new one was healthy.
             self.assertEqual(min(counts), 2, counts)
-            self.assertEqual(stack.healthy(), ["2", "2"])
+            stack.until(lambda: stack.healthy() == ["2", "2"], "two of the second version and no other")
 
     def test_an_unhealthy_version_is_rolled_back(self):
         with Stack() as stack:
             stack.deploy("3")
             stack.until(lambda: stack.update() == "rollback_completed", "a rollback that is completed")
-            self.assertEqual(stack.healthy(), ["1", "1"])
+            stack.until(lambda: stack.healthy() == ["1", "1"], "two of the first version and no other")
             self.assertTrue(stack.service()["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"].startswith(f"{WEB}:1"))
             failed = [task for task in stack.tasks() if task["CurrentState"].startswith("Failed")]
             self.assertEqual({task["Image"] for task in failed}, {f"{WEB}:3"})

@@ -79,23 +79,29 @@ class Verdicts(unittest.TestCase):
             probe = subprocess.Popen([engine.CLIENT, "exec", container.name, "/healthcheck", "--timeout", "5s", "http://localhost:8080/hang"],
                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # fmt: skip
             waiting = r"waiting: \S+/hang: reading from 127\.0\.0\.1:8080\n"
-            started = time.monotonic()
             self.assertRegex(probe.stdout.readline(), rf"\A{waiting}\Z")
-            self.assertLess(time.monotonic() - started, 4)
+            said = time.monotonic()
             entry = container.until("unhealthy")
             self.assertEqual(entry["ExitCode"], -1, entry)
             # Older engines (20.10 among them) throw away what a probe wrote that they had to kill.
             self.assertRegex(entry["Output"], rf"\AHealth check exceeded timeout \(3s\)(: {waiting})?\Z")
             self.assertRegex(probe.communicate(timeout=30)[0], r"\Aunhealthy: \S+/hang: timed out after 5 s while reading from 127\.0\.0\.1:8080\n\Z")
+            # It had said so long before it gave up.
+            self.assertGreater(time.monotonic() - said, 2)
 
     def test_a_probe_killed_by_docker_leaves_no_process(self):
         made = image(*SERVER, healthcheck("--timeout", "30s", f"{URL}/hang", timeout="1s"))
         with Container(made) as container:
             container.until("unhealthy")
-            # A probe that was just started may be alive; one that was killed may not be there as a zombie.
-            states = docker("top", container.name, "-eo", "pid,stat,args").stdout.splitlines()[1:]
-            self.assertEqual([line for line in states if " Z" in line or "<defunct>" in line], [])
-            self.assertLessEqual(len(states), 2, states)
+            # The server, and at most the probe that was started since; one that was killed does not stay, as a zombie or else.
+            end = time.monotonic() + 10
+            while True:
+                states = docker("top", container.name, "-eo", "pid,stat,args").stdout.splitlines()[1:]
+                left = [line for line in states if " Z" in line or "<defunct>" in line] + states[2:]
+                if not left or time.monotonic() > end:
+                    break
+                time.sleep(0.1)
+            self.assertEqual(left, [], states)
 
     def test_arguments_from_the_environment(self):
         made = image(*SERVER, healthcheck())
@@ -139,6 +145,7 @@ class Verdicts(unittest.TestCase):
 
     def test_64_checks_at_once_fit_into_8_mib(self):
         with Container(image(*SERVER)) as container:
+            container.ready("http://localhost:8080/healthz")
             done = container.exec("/healthcheck", *["http://localhost:8080/healthz"] * 64)
             self.assertEqual((done.returncode, done.stdout.count("healthy: "), done.stderr), (0, 64, ""), done.stdout)
 

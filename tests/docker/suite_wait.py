@@ -14,7 +14,7 @@ class Wait(unittest.TestCase):
     """`--wait` as the main process of an init container."""
 
     def test_ends_when_the_port_of_the_other_container_opens(self):
-        with Container(base(), "/part", "late", "7000", "4") as other:
+        with Container(base(), "/part", "late", "7000", "8") as other:
             init = [f"container:{other.name}" if word == "none" else word for word in NOTHING]
             with Container(base(), "/healthcheck", "--wait", "60s", "--interval", "200ms", "tcp://:7000", limits=init) as container:
                 self.assertEqual(container.wait(), 0, container.logs())

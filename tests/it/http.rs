@@ -72,16 +72,14 @@ fn no_body_is_read_when_nothing_is_asked_of_it() {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
         thread::sleep(Duration::from_secs(10));
     });
-    ask(port, &[]).healthy("200 OK").within(Duration::from_millis(900));
+    ask(port, &[]).healthy("200 OK").within(SOON);
     // A server that keeps the connection open: the text is enough.
     let port = server(|mut stream| {
         request(&mut stream);
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n{\"status\":\"UP\"}");
         thread::sleep(Duration::from_secs(10));
     });
-    ask(port, &["-e", "\"UP\"", "-e", "status"])
-        .healthy("200 OK")
-        .within(Duration::from_millis(900));
+    ask(port, &["-e", "\"UP\"", "-e", "status"]).healthy("200 OK").within(SOON);
     ask(port, &["-e", "DOWN"])
         .unhealthy("timed out after 1 s while reading from 127.0.0.1")
         .within(SOON);

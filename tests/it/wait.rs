@@ -6,10 +6,11 @@ use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::run::{Folder, Run, check, closed_port, command, exe, free_port, server, silent};
+use crate::run::{
+    Folder, Run, check, closed_port, command, exe, free_port, request, server, silent,
+};
 
 /// Starts a run, and reads its stderr up to the first line.
 fn started(args: &[&str]) -> (Child, String) {
@@ -126,7 +127,7 @@ fn a_line_whenever_the_reason_changes_and_none_when_quiet() {
 #[test]
 fn signals_end_it_at_once() {
     let refused = format!("tcp://127.0.0.1:{}", closed_port());
-    let (_listener, port) = silent();
+    let (listener, port) = silent();
     let silent = format!("http://127.0.0.1:{port}/");
     let quick = ["-t", "50ms"];
     for signal in ["TERM", "INT"] {
@@ -137,17 +138,17 @@ fn signals_end_it_at_once() {
             &[&silent, "-w", "60s", "-t", "50s"],
         ];
         for (i, args) in runs.iter().enumerate() {
-            let child = match i {
+            let (child, _peer) = match i {
                 // The first line says that the first try is over.
-                0 => started(args).0,
+                0 => (started(args).0, None),
                 _ => {
                     let mut command = command(*args);
                     command.stdout(Stdio::piped()).stderr(Stdio::piped());
                     let child = command.spawn().expect("the executable starts");
-                    // It has blocked both signals, and the peer has been connected to.
-                    wait_for(&child, "SigBlk:\t0000000000004002");
-                    thread::sleep(Duration::from_millis(100));
-                    child
+                    // The peer has the request: its answer is waited for.
+                    let mut peer = listener.accept().expect("a client").0;
+                    request(&mut peer);
+                    (child, Some(peer))
                 }
             };
             let pid = child.id().to_string();
@@ -164,15 +165,6 @@ fn signals_end_it_at_once() {
             );
             run.within(Duration::from_secs(3));
         }
-    }
-}
-
-fn wait_for(child: &Child, status: &str) {
-    let end = Instant::now() + Duration::from_secs(10);
-    let path = format!("/proc/{}/status", child.id());
-    while !fs::read_to_string(&path).unwrap_or_default().contains(status) {
-        assert!(Instant::now() < end, "no {status}");
-        thread::sleep(Duration::from_millis(5));
     }
 }
 
