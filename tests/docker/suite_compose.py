@@ -258,13 +258,12 @@ class Compose(unittest.TestCase):
             self.assertNotEqual(none.returncode, 0, "the image has no shell")
 
     def test_grpc_plain_and_with_mutual_tls(self):
-        venv = engine.ROOT / "target/venv"
-        standin.needs("/usr/bin/openssl", f"{venv}/lib/python3*/site-packages/grpc_health")
+        standin.needs("/usr/bin/openssl")
         tls = tempfile.TemporaryDirectory()
         self.addCleanup(tls.cleanup)
         subprocess.run([EXAMPLES / "grpc/certificates", tls.name], check=True)
         os.chmod(tls.name, 0o755)
-        site = next(venv.glob("lib/python3*/site-packages"))
+        site = next(engine.python().parents[1].glob("lib/python3*/site-packages"))
         cart = standin.skeleton("cart", CART)
         service = on_host(cart, user="65532", environment={"PYTHONPATH": "/site"}, volumes=[
             *standin.MOUNTS, f"{site}:/site:ro", f"{EXAMPLES}/grpc/cart.py:/app/cart.py:ro", f"{standin.engine.exe()}:/healthcheck:ro"])  # fmt: skip

@@ -118,10 +118,9 @@ class Pods(unittest.TestCase):
         self.assertRegex(done.stdout, r"\Aunhealthy: postgres://db: .+\nunhealthy: redis://cache: .+\n\Z")
 
     def test_startup_readiness_and_liveness(self):
-        venv = engine.ROOT / "target/venv"
-        standin.needs("/usr/bin/openssl", f"{venv}/lib/python3*/site-packages/grpc_health")
+        standin.needs("/usr/bin/openssl")
         startup, readiness, liveness, worker = arrays("kubernetes-probes.yaml", "command")
-        site = next(venv.glob("lib/python3*/site-packages"))
+        site = next(engine.python().parents[1].glob("lib/python3*/site-packages"))
         tls = self.folder()
         # The certificate has to be for the name that the probe asks for.
         script = (EXAMPLES / "grpc/certificates").read_text().replace("cart.internal", "localhost")
