@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::run::{
@@ -127,7 +128,14 @@ fn a_line_whenever_the_reason_changes_and_none_when_quiet() {
 #[test]
 fn signals_end_it_at_once() {
     let refused = format!("tcp://127.0.0.1:{}", closed_port());
-    let (listener, port) = silent();
+    let (sender, asked) = channel();
+    let port = server(move |mut stream| {
+        request(&mut stream);
+        let _ = sender.send(());
+        loop {
+            thread::park();
+        }
+    });
     let silent = format!("http://127.0.0.1:{port}/");
     let quick = ["-t", "50ms"];
     for signal in ["TERM", "INT"] {
@@ -138,17 +146,16 @@ fn signals_end_it_at_once() {
             &[&silent, "-w", "60s", "-t", "50s"],
         ];
         for (i, args) in runs.iter().enumerate() {
-            let (child, _peer) = match i {
+            let child = match i {
                 // The first line says that the first try is over.
-                0 => (started(args).0, None),
+                0 => started(args).0,
                 _ => {
                     let mut command = command(*args);
                     command.stdout(Stdio::piped()).stderr(Stdio::piped());
                     let child = command.spawn().expect("the executable starts");
                     // The peer has the request: its answer is waited for.
-                    let mut peer = listener.accept().expect("a client").0;
-                    request(&mut peer);
-                    (child, Some(peer))
+                    asked.recv_timeout(Duration::from_secs(10)).expect("a request");
+                    child
                 }
             };
             let pid = child.id().to_string();
