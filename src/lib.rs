@@ -91,7 +91,8 @@ fn run(command: Command) -> Exit {
         Command::Run(mut plan, output) => {
             verdict::hide(std::mem::take(&mut plan.secrets));
             let log = Log {
-                line: report::stderr,
+                // Without --verbose it is only what is waited for.
+                line: if output.verbose { report::stderr } else { report::notice },
                 verbose: output.verbose,
                 waiting: !output.json && !output.quiet,
             };

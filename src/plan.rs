@@ -42,7 +42,7 @@ pub struct Plan {
     /// Whether to try again.
     pub wait: Option<Wait>,
     /// What [`crate::verdict::quote`] must not show.
-    pub secrets: Vec<String>,
+    pub secrets: Vec<Vec<u8>>,
 }
 
 /// What one check found.

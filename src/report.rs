@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, Mode, OFlags, openat};
@@ -13,6 +14,12 @@ use crate::verdict::{Span, Step, brief, millis};
 
 /// All that Docker keeps of a probe's output (4,096 bytes), less a newline.
 const OUTPUT: usize = 4095;
+
+/// What may be taken of it by words about waiting, which come before the verdicts.
+const NOTICES: usize = OUTPUT / 4;
+
+/// So much was.
+static NOTICED: AtomicUsize = AtomicUsize::new(0);
 
 /// Polling without waiting.
 const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -57,6 +64,18 @@ pub fn stderr(line: &str) {
     put(stdio::stderr(), &(brief(line, OUTPUT) + "\n"));
 }
 
+/// As [`stderr`], for what a run without `--verbose` waits for: left out where it would take the
+/// verdicts' room.
+pub fn notice(line: &str) {
+    let line = brief(line, NOTICES - 1);
+    let length = line.len() + 1;
+    if NOTICED.fetch_add(length, Ordering::Relaxed) + length <= NOTICES {
+        stderr(&line);
+    } else {
+        NOTICED.fetch_sub(length, Ordering::Relaxed);
+    }
+}
+
 /// Writes without ever waiting: a pipe that nobody reads must not hold up the exit code. A pipe
 /// that polls writable takes 4,096 bytes at once (pipe(7)).
 fn put(out: BorrowedFd<'_>, text: &str) {
@@ -78,7 +97,7 @@ fn put(out: BorrowedFd<'_>, text: &str) {
 fn text(report: &Report<'_>) -> String {
     let lines: Vec<String> =
         report.outcomes.iter().map(|outcome| brief(&sentence(outcome), OUTPUT)).collect();
-    let most = share(&lines);
+    let most = share(&lines, OUTPUT - NOTICED.load(Ordering::Relaxed).min(NOTICES));
     let mut text = String::new();
     for line in &lines {
         text.push_str(&brief(line, most));
@@ -87,11 +106,11 @@ fn text(report: &Report<'_>) -> String {
     text
 }
 
-/// The longest a line may be so that all fit: short lines leave their rest to the long ones.
-fn share(lines: &[String]) -> usize {
+/// The longest a line may be so that all fit into `left`: short lines leave their rest to the long
+/// ones.
+fn share(lines: &[String], mut left: usize) -> usize {
     let mut lengths: Vec<usize> = lines.iter().map(|line| line.len() + 1).collect();
     lengths.sort_unstable();
-    let mut left = OUTPUT;
     for (i, length) in lengths.iter().enumerate() {
         let each = left / (lengths.len() - i);
         if *length > each {
@@ -111,29 +130,48 @@ fn sentence(outcome: &Outcome<'_>) -> String {
     }
 }
 
-/// One line of JSON. What does not fit is left out from the end and counted as `omitted`.
+/// One line of JSON. What does not fit is cut, then left out and counted as `omitted`: healthy checks
+/// first, so that what is wrong is in it.
 fn json(report: &Report<'_>) -> String {
     let mut text = format!(
         "{{\"healthy\":{},\"elapsed_ms\":{},\"checks\":[",
         report.healthy,
         millis(report.elapsed)
     );
-    let most = OUTPUT / report.outcomes.len().max(1);
-    for (i, outcome) in report.outcomes.iter().enumerate() {
-        let item = item(outcome, most.saturating_sub(130) / 2);
-        // What closes the line: `],"omitted":64}` and a newline.
-        if text.len() + item.len() + 18 > OUTPUT {
-            text.push_str(&format!("],\"omitted\":{}}}\n", report.outcomes.len() - i));
-            return text;
+    // What closes the line: `],"omitted":64}` and a newline.
+    let room = OUTPUT.saturating_sub(text.len() + 18);
+    let mut most = OUTPUT;
+    let mut items: Vec<String> = loop {
+        let items: Vec<String> =
+            report.outcomes.iter().map(|outcome| item(outcome, most)).collect();
+        if most <= SHORTEST || items.iter().map(|item| item.len() + 1).sum::<usize>() <= room {
+            break items;
         }
-        if i > 0 {
-            text.push(',');
+        most /= 2;
+    };
+    let mut left = room;
+    for healthy in [false, true] {
+        for (outcome, item) in report.outcomes.iter().zip(&mut items) {
+            if outcome.verdict.is_ok() != healthy {
+                continue;
+            }
+            match left.checked_sub(item.len() + 1) {
+                Some(rest) => left = rest,
+                None => item.clear(),
+            }
         }
-        text.push_str(&item);
     }
-    text.push_str("]}\n");
+    items.retain(|item| !item.is_empty());
+    text.push_str(&items.join(","));
+    match report.outcomes.len() - items.len() {
+        0 => text.push_str("]}\n"),
+        omitted => text.push_str(&format!("],\"omitted\":{omitted}}}\n")),
+    }
     text
 }
+
+/// To this length strings are cut where many have to fit.
+const SHORTEST: usize = 16;
 
 fn item(outcome: &Outcome<'_>, most: usize) -> String {
     let (step, detail) = match &outcome.verdict {
@@ -155,7 +193,7 @@ fn item(outcome: &Outcome<'_>, most: usize) -> String {
 /// beforehand, so that quotes and backslashes alone are left to do.
 fn string(text: &str, most: usize) -> String {
     let mut out = String::from("\"");
-    for c in brief(text, most.max(16)).chars() {
+    for c in brief(text, most.max(SHORTEST)).chars() {
         if matches!(c, '"' | '\\') {
             out.push('\\');
         }

@@ -164,10 +164,10 @@ pub fn millis(time: Duration) -> u64 {
 const QUOTED: usize = 200;
 
 /// The credentials of this run: set once, before anybody is asked.
-static SECRETS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static SECRETS: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
 /// From here on, [`quote`] shows `***` in place of each of these.
-pub fn hide(secrets: Vec<String>) {
+pub fn hide(secrets: Vec<Vec<u8>>) {
     *SECRETS.lock().unwrap_or_else(PoisonError::into_inner) = secrets;
 }
 
@@ -191,7 +191,7 @@ pub fn quote(bytes: &[u8]) -> String {
 }
 
 /// `bytes` with a mask for each of `secrets`, as far as [`quote`] shows them and can tell that there is more.
-fn without(mut bytes: &[u8], secrets: &[String]) -> Vec<u8> {
+fn without(mut bytes: &[u8], secrets: &[Vec<u8>]) -> Vec<u8> {
     let mut shown = Vec::new();
     loop {
         // The first; where two begin at once, the longer.
@@ -199,14 +199,27 @@ fn without(mut bytes: &[u8], secrets: &[String]) -> Vec<u8> {
         for secret in secrets {
             // One that begins later is not shown: a body of a mebibyte is not searched, let alone copied.
             let near = bytes.get(..QUOTED + secret.len()).unwrap_or(bytes);
-            if let Some(at) = find(near, secret.as_bytes())
+            if let Some(at) = find(near, secret)
                 && (at < before.len() || at == before.len() && secret.len() > length)
             {
                 (before, length) = (bytes.get(..at).unwrap_or_default(), secret.len());
             }
         }
         shown.extend_from_slice(before.get(..=QUOTED).unwrap_or(before));
-        if length == 0 || shown.len() > QUOTED {
+        if shown.len() > QUOTED {
+            return shown;
+        }
+        if length == 0 {
+            // A peer may have been cut off in the middle of one. Three bytes end like one by chance.
+            let begun = secrets
+                .iter()
+                .flat_map(|secret| (4..secret.len()).rev().filter_map(|n| secret.get(..n)));
+            if let Some(part) =
+                begun.filter(|part| shown.ends_with(part)).max_by_key(|part| part.len())
+            {
+                shown.truncate(shown.len() - part.len());
+                shown.extend_from_slice(b"***");
+            }
             return shown;
         }
         shown.extend_from_slice(b"***");
@@ -298,11 +311,13 @@ mod tests {
 
     #[test]
     fn echoed_secrets_are_masked() {
-        let secrets = ["s3c", "s3cret", "to\"ken"].map(str::to_owned);
+        let secrets = ["s3c", "s3cret", "to\"ken"].map(|secret| secret.as_bytes().to_vec());
         for (said, shown) in [
             ("ERR s3cret?", "ERR ***?"),
             ("s3crets3cret to\"ken", "****** ***"),
             ("s3crs3", "***rs3"),
+            ("a to\"ke", "a ***"),
+            ("a to\"", "a to\""),
             ("", ""),
         ] {
             assert_eq!(without(said.as_bytes(), &secrets), shown.as_bytes());

@@ -5,7 +5,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use healthcheck::checks::http::request::Url;
+use healthcheck::checks::http::request::{Leads, Url};
 use healthcheck::checks::http::response::{self, Head};
 use healthcheck::checks::json::Wanted;
 use healthcheck::checks::local::{pid, procfs as proc};
@@ -152,7 +152,7 @@ fn expand(data: &[u8]) {
 }
 
 fn parsed(data: &[u8]) -> Target {
-    Target::parse(&Text { typed: data.to_vec(), meant: data.to_vec() })
+    Target::parse(&Text { typed: data.to_vec(), meant: data.to_vec(), yielded: Vec::new() })
 }
 
 /// A target as it is typed. Userinfo is masked; the host that is shown is one that parses.
@@ -186,7 +186,7 @@ fn redirect(data: &[u8]) {
     let target = parsed(from);
     let Ok(authority) = target.authority() else { return };
     let Ok(from) = Url::new(target.scheme == "https", authority) else { return };
-    let Some(to) = from.join(location) else { return };
+    let Leads::To(to) = from.join(location) else { return };
     for url in [&from, &to] {
         assert!(url.path.starts_with('/') && url.path.bytes().all(|byte| byte.is_ascii_graphic()));
         same_host(url.host_header(), &url.host);

@@ -126,7 +126,8 @@ impl Named {
         const TIMEOUT: Duration = Duration::from_secs(5);
         let check = Check::parse(&target, options)?;
         let timeout = options.duration(Flag::Timeout)?.unwrap_or(TIMEOUT);
-        let name = options.text(Flag::Name)?.map(|name| brief(&name, target::LABEL));
+        let name = options.text(Flag::Name)?.filter(|name| !name.is_empty());
+        let name = name.map(|name| brief(&name, target::LABEL));
         Ok(Self { label: name.unwrap_or(target.label), kind: target.scheme, timeout, check })
     }
 }

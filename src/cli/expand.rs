@@ -42,6 +42,7 @@ pub fn target(typed: &[u8], env: Env<'_>) -> Result<Text, Usage> {
 
 fn expand(typed: &[u8], env: Env<'_>, literal: std::ops::Range<usize>) -> Result<Text, Usage> {
     let mut meant = Vec::with_capacity(typed.len());
+    let mut yielded = Vec::new();
     let mut rest = typed;
     while let [first, more @ ..] = rest {
         let at = typed.len() - rest.len();
@@ -62,13 +63,14 @@ fn expand(typed: &[u8], env: Env<'_>, literal: std::ops::Range<usize>) -> Result
                 true => found.iter().for_each(|byte| percent_encode(*byte, &mut meant)),
                 false => meant.extend_from_slice(&found),
             }
+            yielded.push((inside.starts_with(b"file:"), found));
             rest = rest.get(length..).unwrap_or_default();
         } else {
             meant.push(*first);
             rest = more;
         }
     }
-    Ok(Text { typed: typed.to_vec(), meant })
+    Ok(Text { typed: typed.to_vec(), meant, yielded })
 }
 
 /// A colon stays: it parts user and password only the first time, and a user has none.

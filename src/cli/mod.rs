@@ -110,6 +110,10 @@ fn read(args: Vec<OsString>, env: expand::Env<'_>) -> Result<Typed, Usage> {
             None => match arg {
                 Arg::Value(target) => {
                     let text = expand::target(target.as_bytes(), env)?;
+                    // A shell's unset variable, say: not what listens on port 80.
+                    if text.meant.is_empty() {
+                        return Err(Usage::new("want a TARGET, got an empty argument"));
+                    }
                     typed.targets.push((text, Vec::new()));
                     continue;
                 }
@@ -176,7 +180,7 @@ fn build(typed: Typed) -> Result<Command, Usage> {
         let target = Target::parse(text);
         let label = target.label.clone();
         let options = Options { own, defaults: &typed.defaults };
-        secrets.append(&mut secret::secrets(&target, &options));
+        secrets.append(&mut secret::secrets(text, &target, &options));
         checks.push(Named::parse(target, &options)?);
         if let Some(left) = own.iter().find(|one| !one.taken.get()) {
             return Err(Usage::new(format!("{label}: does not take {}", left.flag.spelled())));

@@ -16,6 +16,8 @@ pub struct Text {
     pub typed: Vec<u8>,
     /// What it means.
     pub meant: Vec<u8>,
+    /// What each `${...}` yielded, and whether a file did.
+    pub yielded: Vec<(bool, Vec<u8>)>,
 }
 
 impl Text {
@@ -121,7 +123,7 @@ fn wrong(flag: Flag, words: &str) -> Usage {
 /// Options for the tests of the checks: flags with their values, all the check's own.
 #[cfg(test)]
 pub(crate) fn given(options: &[(Flag, &str)]) -> Vec<Given> {
-    let text = |value: &str| Text { typed: value.into(), meant: value.into() };
+    let text = |value: &str| Text { typed: value.into(), meant: value.into(), yielded: Vec::new() };
     options
         .iter()
         .map(|(flag, value)| Given {

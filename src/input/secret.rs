@@ -1,46 +1,69 @@
 //! What no quotation of a peer's words may show.
 
 use super::{Flag, Options, Target, Text};
-use crate::text::{base64, contains, cut, cut_last};
+use crate::text::{base64, cut, cut_last};
 
-/// The credentials that `target` and `options` name, as a peer may echo them: passwords, tokens, what
-/// Basic authentication makes of them (RFC 7617), header values that are credentials or were expanded,
-/// and what came from files. Marks no option as taken.
+/// The credentials that `target`, as `text` has it, and `options` name, as a peer may echo them:
+/// passwords, tokens, cookies, what Basic authentication makes of them (RFC 7617), what came from
+/// files, and what variables put into what is sent. Marks no option as taken.
 // Inlined, it costs 400 bytes more.
 #[inline(never)]
-pub fn secrets(target: &Target, options: &Options<'_>) -> Vec<String> {
+pub fn secrets(text: &Text, target: &Target, options: &Options<'_>) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
     match target.userinfo() {
         (Some(user), Some(password)) => login(&mut found, user, password),
         // A token; a database would have the name of a role there.
-        (Some(user), None) if target.scheme == "nats" || target.scheme.starts_with("http") => {
+        (Some(user), None)
+            if ["nats", "http", "mqtt"].iter().any(|kind| target.scheme.starts_with(kind)) =>
+        {
             login(&mut found, user, "");
         }
         _ => {}
     }
+    found.extend(text.yielded.iter().filter(|one| one.0).map(|one| one.1.clone()));
     for given in options.own.iter().chain(options.defaults) {
-        let Some(Text { typed, meant }) = &given.value else { continue };
+        let Some(Text { meant, yielded, .. }) = &given.value else { continue };
+        for (file, one) in yielded {
+            // Of a variable that is short, a number say, a mask would spoil what is quoted.
+            let sent = match given.flag {
+                Flag::Header => true,
+                Flag::Data | Flag::Send => one.len() >= SHORT,
+                _ => false,
+            };
+            if *file || sent {
+                found.push(one.clone());
+            }
+        }
         let text = str::from_utf8(meant).unwrap_or_default();
         let (name, value) = cut(text, b':').unwrap_or_default();
         match given.flag {
             Flag::User => login(&mut found, name, value),
-            Flag::Header => {
-                let known = |known: &str| name.eq_ignore_ascii_case(known);
-                if typed != meant || known("authorization") || known("cookie") {
-                    // Of `Authorization: Bearer TOKEN` the token.
-                    found.push(cut_last(value, b' ').map_or(value, |(_, last)| last).to_owned());
+            Flag::Header if name.eq_ignore_ascii_case("authorization") => {
+                // Of `Bearer TOKEN` the token; of `Digest a=b, c=d` all, and the last.
+                let value = value.trim_ascii();
+                found.push(cut(value, b' ').map_or(value, |(_, rest)| rest).into());
+                found.push(cut_last(value, b' ').map_or(value, |(_, last)| last).into());
+            }
+            Flag::Header if name.eq_ignore_ascii_case("cookie") => {
+                for pair in value.split(';') {
+                    let pair = pair.trim_ascii();
+                    let value = cut(pair, b'=').map_or(pair, |(_, value)| value);
+                    found.push(if value.len() < SHORT { pair } else { value }.into());
                 }
             }
-            _ if contains(typed, b"${file:") => found.push(text.to_owned()),
             _ => {}
         }
     }
+    found.retain(|one| !one.is_empty());
     found
 }
 
-fn login(found: &mut Vec<String>, user: &str, password: &str) {
-    found.push(base64([user, ":", password].concat().as_bytes()));
-    found.push(if password.is_empty() { user } else { password }.to_owned());
+/// What is shorter than this is found in many words by chance.
+const SHORT: usize = 4;
+
+fn login(found: &mut Vec<Vec<u8>>, user: &str, password: &str) {
+    found.push(base64([user, ":", password].concat().as_bytes()).into());
+    found.push(if password.is_empty() { user } else { password }.into());
 }
 
 #[cfg(test)]
@@ -50,38 +73,55 @@ mod tests {
     use super::*;
     use crate::input::Given;
 
-    fn of(target: &str, options: &[(Flag, &str, &str)]) -> Vec<String> {
-        let text = |typed: &str, meant: &str| Text { typed: typed.into(), meant: meant.into() };
+    /// An option with what its expansions yielded, `file:` in front of those of files.
+    fn of(target: &str, options: &[(Flag, &str, &[&str])]) -> Vec<String> {
+        let text = |text: &str, yielded: &[&str]| Text {
+            typed: text.into(),
+            meant: text.into(),
+            yielded: yielded
+                .iter()
+                .map(|one| match one.strip_prefix("file:") {
+                    Some(one) => (true, one.into()),
+                    None => (false, (*one).into()),
+                })
+                .collect(),
+        };
         let given: Vec<Given> = options
             .iter()
-            .map(|(flag, typed, meant)| Given {
+            .map(|(flag, value, yielded)| Given {
                 flag: *flag,
-                value: Some(text(typed, meant)),
+                value: Some(text(value, yielded)),
                 taken: Cell::new(false),
             })
             .collect();
         let options = Options { own: &given, defaults: &[] };
-        let found = secrets(&Target::parse(&text(target, target)), &options);
+        let target = text(target, &["file:of the target", "8080"]);
+        let found = secrets(&target, &Target::parse(&target), &options);
         assert!(given.iter().all(|given| !given.taken.get()));
-        found
+        let found = found.into_iter().map(|one| String::from_utf8(one).expect("text"));
+        found.filter(|one| one != "of the target").collect()
     }
 
     #[test]
-    fn credentials_and_what_came_from_files() {
+    fn credentials_and_what_was_expanded() {
         assert_eq!(of("http://localhost/", &[]), [""; 0]);
         assert_eq!(of("redis://:s3cret@h", &[]), ["OnMzY3JldA==", "s3cret"]);
         assert_eq!(of("nats://token@h", &[]), ["dG9rZW46", "token"]);
+        assert_eq!(of("mqtts://token@h", &[]), ["dG9rZW46", "token"]);
         assert_eq!(of("postgres://role@h", &[]), [""; 0]);
-        assert_eq!(of("http://h", &[(Flag::User, "u:p:q", "u:p:q")]), ["dTpwOnE=", "p:q"]);
-        for (typed, meant, found) in [
-            ("Host: app", "Host: app", None),
-            ("Authorization: Bearer abc", "Authorization: Bearer abc", Some("abc")),
-            ("cookie:id=1", "cookie:id=1", Some("id=1")),
-            ("X-Key: ${KEY}", "X-Key: k3y", Some("k3y")),
-        ] {
-            assert_eq!(of("http://h", &[(Flag::Header, typed, meant)]).pop().as_deref(), found);
+        assert_eq!(of("http://h", &[(Flag::User, "u:p:q", &[])]), ["dTpwOnE=", "p:q"]);
+        let header =
+            |value: &str, yielded: &[&str]| of("http://h", &[(Flag::Header, value, yielded)]);
+        assert_eq!(header("Host: app", &[]), [""; 0]);
+        assert_eq!(header("Authorization: Bearer abc", &[]), ["abc", "abc"]);
+        assert_eq!(header("authorization:abc", &[]), ["abc", "abc"]);
+        assert_eq!(header("Authorization: Digest a=b, c=d", &[]), ["a=b, c=d", "c=d"]);
+        assert_eq!(header("cookie: session=S3CRET; t=1", &[]), ["S3CRET", "t=1"]);
+        assert_eq!(header("X-Key: k3y; v=1", &["k3y"]), ["k3y"]);
+        assert_eq!(header("X-Key: k3y", &["file:k3y"]), ["k3y"]);
+        for flag in [Flag::Data, Flag::Send] {
+            assert_eq!(of("http://h", &[(flag, "x", &["7", "s3cret", "file:8"])]), ["s3cret", "8"]);
         }
-        let expect = [(Flag::Expect, "${file:/run/x}", "x"), (Flag::Expect, "${PORT}", "8080")];
-        assert_eq!(of("http://h", &expect), ["x"]);
+        assert_eq!(of("http://h", &[(Flag::Expect, "x", &["s3cret", "file:x", "file:"])]), ["x"]);
     }
 }

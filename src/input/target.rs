@@ -284,7 +284,7 @@ mod tests {
     use super::*;
 
     fn target(text: &str) -> Target {
-        Target::parse(&Text { typed: text.into(), meant: text.into() })
+        Target::parse(&Text { typed: text.into(), meant: text.into(), yielded: Vec::new() })
     }
 
     fn parts(text: &str) -> (String, Option<u16>, String) {
@@ -384,7 +384,7 @@ mod tests {
             ("http://${BASE}/x", "http://u:p@h/x", "http://${BASE}/x"),
             ("${URL}", "http://u:p@h/x", "${URL}"),
         ] {
-            let text = Text { typed: typed.into(), meant: meant.into() };
+            let text = Text { typed: typed.into(), meant: meant.into(), yielded: Vec::new() };
             assert_eq!(Target::parse(&text).label, label);
         }
         assert!(target("http://a%0d%0ab:c@h/").authority().is_err());

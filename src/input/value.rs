@@ -69,6 +69,8 @@ pub fn size(value: &[u8]) -> Result<u64, Wrong> {
 pub fn percent(value: &[u8]) -> Result<u16, Wrong> {
     value
         .strip_suffix(b"%")
+        // Hundredths, and none that would be rounded to nothing.
+        .filter(|number| number.iter().rev().position(|byte| *byte == b'.').unwrap_or(0) <= 2)
         .and_then(|number| decimal(number, &[("", 100)]))
         .and_then(|hundredths| u16::try_from(hundredths).ok())
         .filter(|hundredths| *hundredths <= 10_000)
@@ -285,6 +287,7 @@ mod tests {
         }
         assert_eq!(percent(b"5%"), Ok(500));
         assert_eq!(percent(b"99.95%"), Ok(9995));
+        assert!(percent(b"0.001%").is_err() && percent(b"100.001%").is_err());
         assert_eq!(percent(b"100%"), Ok(10_000));
         for text in ["", "%", "5", "101%", "-1%", "5 %"] {
             assert!(percent(text.as_bytes()).is_err(), "{text}");

@@ -298,6 +298,8 @@ fn the_arguments_may_come_from_the_environment() {
         .usage("HEALTHCHECK_ARGS: want a closing quote");
     run(command(none).env("HEALTHCHECK_ARGS", " ")).usage("want a TARGET");
     check(&[]).usage("want a TARGET");
+    check(&[""]).usage("want a TARGET, got an empty argument");
+    check(&["pid:1", "-n", ""]).healthy("healthy: pid:1: ");
     // No other variable is taken for an option, whatever it is called. Kubernetes makes some of
     // that kind for a service called `healthcheck`.
     let mut others = vec![
@@ -426,6 +428,22 @@ fn the_output_stays_below_what_docker_keeps() {
         json.out.len() < 4096 && json.out.ends_with("}\n") && json.out.contains("],\"omitted\":"),
         "{json:?}"
     );
+    // What is wrong is not what is left out.
+    let mut checks = vec!["pid:1"; 63];
+    checks.extend(["file:///nonexistent/thing", "-o", "json"]);
+    let json = check(&checks);
+    assert!(json.out.len() < 4096 && json.out.contains("\"omitted\":"), "{json:?}");
+    assert!(json.out.contains("\"target\":\"file:///none"), "{json:?}");
+    assert_eq!(json.out.matches("\"healthy\":false").count(), 2, "{json:?}");
+    // Words about waiting come first, and leave room.
+    let (_silent, port) = silent();
+    let target = format!("http://localhost:{port}/{}", "p".repeat(150));
+    let mut waiting = vec![target.as_str(); 32];
+    waiting.extend(["-t", "1500ms"]);
+    let slow = check(&waiting);
+    assert_eq!((slow.code, slow.out.lines().count()), (Some(1), 32), "{slow:?}");
+    assert!(slow.err.contains("waiting: ") && slow.err.len() < 1024, "{slow:?}");
+    assert!(slow.err.len() + slow.out.len() < 4096, "{slow:?}");
     // One check has all the room.
     check(&[&format!("tcp://localhost:1/{}", "é".repeat(3000))]).usage("...");
 }

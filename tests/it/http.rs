@@ -449,6 +449,28 @@ fn redirects_are_followed_on_the_same_host_only() {
     ask(to("http://127.0.0.2:1/"), &["--follow", "--status", "200"])
         .unhealthy("status 302, want 200");
     ask(to("mailto:x"), &["--follow"]).healthy("302 Found");
+    // As applications write it, and a server that looks at what it is asked for.
+    let sick = |location: &'static str| {
+        server(move |mut stream| {
+            let first = request(&mut stream).starts_with("GET / ");
+            let answer = match first {
+                true => format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\n\r\n"),
+                false => "HTTP/1.1 500 Down\r\n\r\n".into(),
+            };
+            let _ = stream.write_all(answer.as_bytes());
+            finish(stream);
+        })
+    };
+    for location in ["/x?filter[a]=1", "/a b", "/caf\u{e9}", "/{id}|\"q\"", "/x%zz"] {
+        ask(sick(location), &["--follow"]).unhealthy("status 500, want 200-399");
+    }
+    // Where nobody knows where it leads, its own status proves nothing.
+    for location in ["", "http://[bad/", "http://localhost:99999/"] {
+        ask(to(location), &["--follow"])
+            .unhealthy(&format!("redirect to \"{location}\", want one that can be followed"));
+        ask(to(location), &[]).healthy("302 Found");
+    }
+    ask(answers("HTTP/1.1 307 x\r\n\r\n"), &["--follow"]).unhealthy("redirect to \"\", want one");
     // In circles.
     let hits = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&hits);

@@ -258,6 +258,12 @@ fn processes_by_name() {
     // comm(5) is cut at 15 bytes; argv[0] has the rest.
     check(&[&format!("process:{long}")]).healthy("1 alive");
     check(&[&format!("process:{}", &long[..15])]).healthy("alive");
+    // A blank in the path: no title of the program's own, since comm agrees.
+    let blank = Folder::new("process with blanks");
+    let spaced = format!("b-long-name-of-{name}");
+    let _three = sleeper(&blank, &spaced);
+    check(&[&format!("process:{spaced}")]).healthy("1 alive");
+    check(&[&format!("process:{spaced}"), "--max-count", "0"]).unhealthy("want 0");
     drop(one);
     check(&[&target]).unhealthy("found 0 alive");
     check(&["process:"]).usage("want process:NAME");

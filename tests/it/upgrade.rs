@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use crate::run::{Folder, answers, check, finish, server};
+use crate::run::{Folder, answers, check, command, finish, run, server};
 
 /// A server that reads once before each of `pieces`, and closes behind the last one.
 fn says(pieces: &'static [&'static [u8]]) -> u16 {
@@ -103,14 +103,20 @@ fn an_echoed_credential_is_masked_on_the_web_too() {
         ("200", ["-u", "u:s3cret"]),
         ("401", ["-H", "Authorization: Bearer s3cret"]),
         ("401", ["-H", "Cookie: s3cret"]),
+        ("401", ["-H", "Cookie: session=s3cret; theme=dark"]),
         ("401", ["-H", &format!("X-Key: {file}")]),
+        ("401", ["-H", &format!("X-Key: {file}; v=1")]),
+        ("401", ["-H", "X-Key: ${TOKEN}; v=1"]),
+        ("401", ["-d", &format!("token={file}")]),
+        ("401", ["-d", "token=${TOKEN}"]),
         ("200", ["-e", &file]),
     ] {
         let basic = if options[0] == "-u" { "dTpzM2NyZXQ=" } else { "" };
         let said = format!("no s3cret {basic} here");
         let answer = format!("HTTP/1.1 {status} {said}\r\nX-Echo: {said}\r\n\r\n{said}");
         let target = format!("http://localhost:{}/", answers(answer));
-        let run = check(&[&target, "-v", options[0], options[1]]);
+        let args = [&target, "-v", options[0], options[1]];
+        let run = run(command(args).env("TOKEN", "s3cret"));
         assert_eq!(run.code, Some(i32::from(status != "200")), "{run:?}");
         assert!(run.out.contains("no *** "), "{run:?}");
         assert!(run.err.contains("X-Echo: no *** "), "{run:?}");
@@ -118,6 +124,15 @@ fn an_echoed_credential_is_masked_on_the_web_too() {
             assert!(!(run.out.clone() + &run.err).contains(secret), "{run:?}");
         }
     }
+    // In the target, in what it leads to, and where the peer stops in the middle of it.
+    let echo = answers("HTTP/1.1 404 x\r\n\r\nCannot GET /?t=s3cret");
+    check(&[&format!("http://localhost:{echo}/?t={file}")]).unhealthy("Cannot GET /?t=***\n");
+    let again = answers("HTTP/1.1 302 x\r\nLocation: /?t=s3cret\r\n\r\n");
+    check(&[&format!("http://localhost:{again}/?t={file}"), "--follow", "1"])
+        .unhealthy("redirects more than 1, the next to localhost")
+        .unhealthy("/?t=***, want at most 1");
+    let half = answers("HTTP/1.1 401 x\r\n\r\nbad password s3cre");
+    check(&[&format!("http://u:s3cret@localhost:{half}/")]).unhealthy("bad password ***\n");
     // Half of one is one too: it is masked before the quotation is cut off.
     let long = "x".repeat(300);
     let port = answers(format!("HTTP/1.1 500 no\r\n\r\n{long} {long}"));

@@ -8,7 +8,7 @@ pub mod response;
 
 use std::time::Duration;
 
-use request::{Request, Url};
+use request::{Leads, Request, Url};
 use response::{Body, Head};
 
 use super::json;
@@ -98,7 +98,10 @@ impl Http {
         loop {
             let mut exchange = self.ask(&url, get, watch)?;
             let status = exchange.head.status;
-            let next = self.follow.and_then(|most| Some((most, redirect(&url, &exchange.head)?)));
+            let next = match self.follow {
+                Some(most) => redirect(&url, &exchange.head)?.map(|next| (most, next)),
+                None => None,
+            };
             let Some((most, next)) = next else {
                 let verdict = self.judge(&mut exchange);
                 exchange.stream.close();
@@ -106,7 +109,7 @@ impl Http {
             };
             exchange.stream.close();
             if followed == most {
-                let where_to = quote(next.host_header().as_bytes()) + &next.path;
+                let where_to = quote([next.host_header(), next.path].concat().as_bytes());
                 let got = format!("more than {most}, the next to {where_to}");
                 return Err(Failure::mismatch("redirects", &got, &format!("at most {most}")));
             }
@@ -240,13 +243,24 @@ impl Http {
 }
 
 /// Where a redirect leads that may be followed: to the same host, and not from https to http,
-/// whose answer nobody vouches for.
-fn redirect(url: &Url, head: &Head) -> Option<Url> {
+/// whose answer nobody vouches for. One that leads nowhere is a failure: to judge it by its own
+/// status would be healthy.
+fn redirect(url: &Url, head: &Head) -> Result<Option<Url>, Failure> {
     if !matches!(head.status, 301 | 302 | 303 | 307 | 308) {
-        return None;
+        return Ok(None);
     }
-    let next = url.join(head.all("location").next()?)?;
-    (next.host == url.host && next.secure >= url.secure).then_some(next)
+    let location = head.all("location").next().unwrap_or_default();
+    match url.join(location) {
+        // An empty one would be the same page again.
+        Leads::To(next) if !location.is_empty() => {
+            Ok((next.host == url.host && next.secure >= url.secure).then_some(next))
+        }
+        Leads::Elsewhere => Ok(None),
+        _ => {
+            let got = format!("to \"{}\"", quote(location));
+            Err(Failure::mismatch("redirect", &got, "one that can be followed"))
+        }
+    }
 }
 
 /// `Name: value`, or `Name` alone with an empty value, which every value contains.

@@ -2,6 +2,7 @@
 
 use crate::input::{Authority, Flag, Host, Options, Target, Usage, value};
 use crate::text::{Wrong, base64, before, cut, cut_last};
+use crate::verdict::hex_digits;
 
 /// A URL's parts that a request is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,16 +17,28 @@ pub struct Url {
     pub path: String,
 }
 
+/// What a Location says.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Leads {
+    /// This is where to go.
+    To(Url),
+    /// To another scheme than HTTP's.
+    Elsewhere,
+    /// It is no URL.
+    Nowhere,
+}
+
 impl Url {
     /// The parts of `authority`; what may not stand in a request target is an error.
     pub fn new(secure: bool, authority: &Authority) -> Result<Self, Wrong> {
-        let path = match authority.path.as_str() {
-            path if path.starts_with('/') => path.to_owned(),
-            path => format!("/{path}"),
-        };
+        let path = absolute(&authority.path);
         target_form(&path)?;
+        Ok(Self::of(secure, authority, path))
+    }
+
+    fn of(secure: bool, authority: &Authority, path: String) -> Self {
         let port = authority.port.unwrap_or(default_port(secure));
-        Ok(Self { secure, host: authority.host.clone(), port, path })
+        Self { secure, host: authority.host.clone(), port, path }
     }
 
     /// The value of the Host header: the port only where it is not the scheme's own.
@@ -36,23 +49,26 @@ impl Url {
         }
     }
 
-    /// Where `location` leads from here (RFC 3986 section 5.2); `None` when it is no HTTP URL.
-    pub fn join(&self, location: &[u8]) -> Option<Self> {
-        let location = str::from_utf8(location).ok()?;
-        let location = before(location, b"#").0;
-        let (secure, rest) = match cut(location, b':') {
+    /// Where `location` leads from here (RFC 3986 section 5.2).
+    pub fn join(&self, location: &[u8]) -> Leads {
+        let location = encoded(location);
+        let (secure, rest) = match cut(&location, b':') {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (false, rest),
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (true, rest),
             // A colon before the first slash would be another scheme's.
-            Some((scheme, _)) if before(scheme, b"/?").1.is_empty() => return None,
-            _ => (self.secure, location),
+            Some((scheme, _)) if before(scheme, b"/?").1.is_empty() => return Leads::Elsewhere,
+            _ => (self.secure, location.as_str()),
         };
         if rest.starts_with("//") {
             let text = value_text(&format!("{}:{rest}", if secure { "https" } else { "http" }));
-            return Url::new(secure, Target::parse(&text).authority().ok()?).ok();
+            let target = Target::parse(&text);
+            return match target.authority() {
+                Ok(to) => Leads::To(Self::of(secure, to, absolute(&to.path))),
+                Err(_) => Leads::Nowhere,
+            };
         }
         if secure != self.secure {
-            return None;
+            return Leads::Nowhere;
         }
         let path = before(&self.path, b"?").0;
         let joined = match rest.chars().next() {
@@ -64,14 +80,20 @@ impl Url {
                 format!("{folder}/{rest}")
             }
         };
-        let path = without_dots(&joined);
-        target_form(&path).ok()?;
-        Some(Self { path, ..self.clone() })
+        Leads::To(Self { path: without_dots(&joined), ..self.clone() })
+    }
+}
+
+/// Path and query, with the slash that an empty path is.
+fn absolute(path: &str) -> String {
+    match path.starts_with('/') {
+        true => path.to_owned(),
+        false => ["/", path].concat(),
     }
 }
 
 fn value_text(text: &str) -> crate::input::Text {
-    crate::input::Text { typed: text.into(), meant: text.into() }
+    crate::input::Text { typed: text.into(), meant: text.into(), yielded: Vec::new() }
 }
 
 /// RFC 9110 sections 4.2.1 and 4.2.2.
@@ -105,14 +127,7 @@ fn without_dots(text: &str) -> String {
 fn target_form(path: &str) -> Result<(), Wrong> {
     let mut rest = path.as_bytes();
     while let [byte, more @ ..] = rest {
-        let fits = match byte {
-            b'%' => {
-                matches!(more, [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
-            }
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => true,
-            _ => b"/?-._~!$&'()*+,;=:@".contains(byte),
-        };
-        if !fits {
+        if !stands(rest) {
             return Err(format!(
                 "want byte {byte:#04x} of path and query percent-encoded, as %{byte:02X}"
             )
@@ -121,6 +136,38 @@ fn target_form(path: &str) -> Result<(), Wrong> {
         rest = more;
     }
     Ok(())
+}
+
+/// Whether the first byte may stand in a path or a query as it is.
+fn stands(text: &[u8]) -> bool {
+    match text {
+        [b'%', rest @ ..] => {
+            matches!(rest, [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
+        }
+        [b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9', ..] => true,
+        [byte, ..] => b"/?-._~!$&'()*+,;=:@".contains(byte),
+        [] => false,
+    }
+}
+
+/// A Location without its fragment, and with what may not stand in it percent-encoded, as browsers
+/// do: applications write spaces and letters beyond ASCII there. Brackets stay: a host may have
+/// them, and servers take them in a query.
+fn encoded(mut location: &[u8]) -> String {
+    let mut text = String::with_capacity(location.len());
+    while let [byte, rest @ ..] = location {
+        match byte {
+            b'#' => break,
+            b'[' | b']' => text.push(char::from(*byte)),
+            byte if stands(location) => text.push(char::from(*byte)),
+            byte => {
+                text.push('%');
+                hex_digits(*byte, &mut text);
+            }
+        }
+        location = rest;
+    }
+    text
 }
 
 /// Everything of a request but its URL.
@@ -286,13 +333,23 @@ mod tests {
             ("//h/x", "http://h/x"),
             ("https://H/x#f", "https://h/x"),
             ("http://o:9/", "http://o:9/"),
+            // As applications write it.
+            ("/a b?c d", "http://h:81/a%20b?c%20d"),
+            ("http://h/a b", "http://h/a%20b"),
+            ("/caf\u{e9}", "http://h:81/caf%c3%a9"),
+            ("/x%zz|\"{}", "http://h:81/x%25zz%7c%22%7b%7d"),
+            ("http://[::1]:8080/x", "http://[::1]:8080/x"),
         ] {
-            assert_eq!(base.join(location.as_bytes()), Some(url(want)), "{location}");
+            assert_eq!(base.join(location.as_bytes()), Leads::To(url(want)), "{location}");
         }
-        for location in ["ftp://h/", "mailto:x", "/a b", "http://[::", "https:/x"] {
-            assert_eq!(base.join(location.as_bytes()), None, "{location}");
+        for location in ["ftp://h/", "mailto:x"] {
+            assert_eq!(base.join(location.as_bytes()), Leads::Elsewhere, "{location}");
         }
-        assert_eq!(base.join(b"\xff"), None);
+        let next = Url { path: "/x?filter[a]=%ff".into(), ..base.clone() };
+        assert_eq!(base.join(b"/x?filter[a]=\xff"), Leads::To(next));
+        for location in ["http://[::", "https:/x", "http://h:99999/", "http:// /", "//caf\u{e9}/"] {
+            assert_eq!(base.join(location.as_bytes()), Leads::Nowhere, "{location}");
+        }
     }
 
     #[test]

@@ -194,6 +194,10 @@ impl Body {
                     };
                     (n, next)
                 }
+                // httparse takes a line without digits for a size of 0: the end.
+                Body::Size if input.first().is_some_and(|byte| !byte.is_ascii_hexdigit()) => {
+                    return Err("a chunked body with a malformed chunk size".into());
+                }
                 // As much of the line as counts, however much of it has come.
                 Body::Size => {
                     match httparse::parse_chunk_size(input.get(..LINE).unwrap_or(input)) {
@@ -346,6 +350,9 @@ mod tests {
         assert!(body(Body::Size, &extension(LINE - 3)).is_err());
         for (text, wrong) in [
             ("x\r\n", "a chunked body with a malformed chunk size"),
+            ("\r\n\r\n", "a chunked body with a malformed chunk size"),
+            (";x\r\n\r\n", "a chunked body with a malformed chunk size"),
+            (" \r\n\r\n", "a chunked body with a malformed chunk size"),
             ("-1\r\n", "a chunked body with a malformed chunk size"),
             ("11111111111111111\r\n", "a chunked body with a malformed chunk size"),
             ("1\r\nabc", "a chunked body with a chunk longer than its size"),

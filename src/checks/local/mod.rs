@@ -202,7 +202,11 @@ mod fixture {
         target: &str,
         options: &[(Flag, &str)],
     ) -> Result<T, String> {
-        let target = Target::parse(&Text { typed: target.into(), meant: target.into() });
+        let target = Target::parse(&Text {
+            typed: target.into(),
+            meant: target.into(),
+            yielded: Vec::new(),
+        });
         let own = given(options);
         let check = parse(&target, &Options { own: &own, defaults: &[] })
             .map_err(|wrong| wrong.to_string())?;

@@ -139,7 +139,7 @@ impl Process {
             Ok(comm) => {
                 found.all += 1;
                 let comm = comm.strip_suffix(b"\n").unwrap_or(comm);
-                if comm != self.name && !self.is_called(root, pid) {
+                if comm != self.name && !self.is_called(root, pid, comm) {
                     return Ok(());
                 }
             }
@@ -162,9 +162,10 @@ impl Process {
         Ok(())
     }
 
-    /// Whether `argv[0]` names the program: by its path's last part. A blank before that is a
-    /// title that the program gave itself (`app: serving /srv/name`), and proves nothing.
-    fn is_called(&self, root: Root<'_>, pid: u32) -> bool {
+    /// Whether `argv[0]` names the program: by its path's last part. A blank before that may be a
+    /// title that the program gave itself (`app: serving /srv/name`), which proves nothing unless
+    /// the kernel's name for it agrees (`comm`, the first 15 bytes).
+    fn is_called(&self, root: Root<'_>, pid: u32, comm: &[u8]) -> bool {
         let mut buffer = [0; 4096];
         let cmdline = root.start(&format!("/proc/{pid}/cmdline"), &mut buffer).unwrap_or_default();
         let end = cmdline.iter().position(|byte| *byte == 0).unwrap_or(cmdline.len());
@@ -172,7 +173,10 @@ impl Process {
         match program.strip_suffix(self.name.as_slice()) {
             None => false,
             Some([]) => true,
-            Some(path) => path.ends_with(b"/") && !path.contains(&b' '),
+            Some(path) => {
+                let cut = comm.len() == 15 && self.name.starts_with(comm);
+                path.ends_with(b"/") && (cut || !path.contains(&b' '))
+            }
         }
     }
 }

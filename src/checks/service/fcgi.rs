@@ -217,7 +217,11 @@ mod tests {
     use crate::watch::Log;
 
     fn parse(target: &str, options: &[(Flag, &str)]) -> Result<Fcgi, Usage> {
-        let target = Target::parse(&Text { typed: target.into(), meant: target.into() });
+        let target = Target::parse(&Text {
+            typed: target.into(),
+            meant: target.into(),
+            yielded: Vec::new(),
+        });
         Fcgi::parse(&target, &Options { own: &given(options), defaults: &[] })
     }
 

@@ -137,7 +137,11 @@ mod tests {
     use crate::input::Text;
 
     fn parse(target: &str) -> Result<Mqtt, Usage> {
-        let target = Target::parse(&Text { typed: target.into(), meant: target.into() });
+        let target = Target::parse(&Text {
+            typed: target.into(),
+            meant: target.into(),
+            yielded: Vec::new(),
+        });
         Mqtt::parse(&target, &Options { own: &[], defaults: &[] })
     }
 

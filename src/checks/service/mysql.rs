@@ -224,7 +224,8 @@ mod tests {
     const WELCOME: &[u8] = b"\x07\0\0\x02\0\0\0\x02\0\0\0";
 
     fn parse(text: &str) -> Result<Mysql, String> {
-        let target = Target::parse(&Text { typed: text.into(), meant: text.into() });
+        let target =
+            Target::parse(&Text { typed: text.into(), meant: text.into(), yielded: Vec::new() });
         Mysql::parse(&target, &Options { own: &[], defaults: &[] })
             .map_err(|usage| usage.to_string())
     }

@@ -171,7 +171,11 @@ mod tests {
     use crate::input::Text;
 
     fn parse(target: &str) -> Result<Nats, Usage> {
-        let target = Target::parse(&Text { typed: target.into(), meant: target.into() });
+        let target = Target::parse(&Text {
+            typed: target.into(),
+            meant: target.into(),
+            yielded: Vec::new(),
+        });
         Nats::parse(&target, &Options { own: &[], defaults: &[] })
     }
 

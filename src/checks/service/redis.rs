@@ -108,7 +108,11 @@ mod tests {
     use crate::input::Text;
 
     fn parse(target: &str) -> Result<Redis, Usage> {
-        let target = Target::parse(&Text { typed: target.into(), meant: target.into() });
+        let target = Target::parse(&Text {
+            typed: target.into(),
+            meant: target.into(),
+            yielded: Vec::new(),
+        });
         Redis::parse(&target, &Options { own: &[], defaults: &[] })
     }
 
