@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, SystemTime};
 
-use rustix::event::PollFlags;
+use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv,
@@ -213,56 +213,108 @@ impl Peer {
         }
     }
 
-    /// Asks over UDP, again every second since datagrams get lost, until `enough` says so of the
-    /// replies it is shown; the address that answered.
+    /// Asks over UDP, again every second since datagrams get lost, until `enough` says so of a
+    /// reply and the address it came from; that address. One that was silent is listened to until
+    /// the deadline, whatever becomes of the others.
     pub fn ask(
         &self,
         watch: &Watch<'_>,
         request: &[u8],
-        mut enough: impl FnMut(&[u8]) -> io::Result<bool>,
-    ) -> Result<String, Failure> {
+        mut enough: impl FnMut(SocketAddr, &[u8]) -> io::Result<bool>,
+    ) -> Result<SocketAddr, Failure> {
         let (host, port) = match &self.endpoint {
             Endpoint::Inet(host, port) => (host, *port),
             Endpoint::Unix(_) => return Err(watch.protocol("UDP has no Unix socket")),
         };
-        each_address(host, port, self.family, watch, |address, until| {
-            exchange(address, request, watch, until, &mut enough)
-        })
-        .map(|((), peer)| peer)
+        let mut open = Vec::new();
+        let asked = each_address(host, port, self.family, watch, |address, until| {
+            let socket = open_socket(address, SocketType::DGRAM)?;
+            // Connected, so that a port-unreachable answer comes back as an error and a stranger's
+            // datagram does not come at all.
+            connect(&socket, &address)?;
+            open.push((address, socket));
+            exchange(&mut open, request, watch, until, &mut enough)
+        });
+        let mut failure = match asked {
+            Ok((address, _)) => return Ok(address),
+            Err(failure) => failure,
+        };
+        while !open.is_empty() && watch.deadline().remaining().is_some() {
+            match exchange(&mut open, request, watch, watch.deadline(), &mut enough) {
+                Ok(address) => return Ok(address),
+                Err(error) => failure = watch.io(error),
+            }
+        }
+        Err(failure)
     }
 }
 
-/// One address's turn of [`Peer::ask`]. The socket is connected, so that a port-unreachable answer
-/// comes back as an error and a stranger's datagram does not come at all.
+/// The addresses that are asked and have not failed.
+type Open = Vec<(SocketAddr, OwnedFd)>;
+
+/// Asks all in `open` until one has answered, one has failed, or it is `until`.
 fn exchange(
-    address: SocketAddr,
+    open: &mut Open,
     request: &[u8],
     watch: &Watch<'_>,
     until: Deadline,
-    enough: &mut dyn FnMut(&[u8]) -> io::Result<bool>,
-) -> io::Result<()> {
+    enough: &mut dyn FnMut(SocketAddr, &[u8]) -> io::Result<bool>,
+) -> io::Result<SocketAddr> {
     const AGAIN: Duration = Duration::from_secs(1);
-    let socket = open_socket(address, SocketType::DGRAM)?;
-    connect(&socket, &address)?;
     let mut reply = vec![0; 65_536];
     loop {
-        send(&socket, request, SendFlags::NOSIGNAL)?;
-        watch.enter(Step::Read, &address.to_string());
+        visit(open, watch, &mut |_, socket| {
+            send(socket, request, SendFlags::NOSIGNAL)?;
+            Ok(false)
+        })?;
+        if let Some((address, _)) = open.last() {
+            watch.enter(Step::Read, &address.to_string());
+        }
         let again = Deadline::after(AGAIN);
         loop {
-            match recv(&socket, &mut reply[..], RecvFlags::empty()) {
-                Ok((_, n)) if enough(reply.get(..n).unwrap_or(&[]))? => return Ok(()),
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => {
-                    match watch.wait(socket.as_fd(), PollFlags::IN, until.min(again)) {
-                        Err(_) if until.remaining().is_some() => break,
-                        ready => ready?,
-                    }
-                }
-                Err(error) => return Err(error.into()),
+            let mut fds: Vec<_> = open
+                .iter()
+                .map(|(_, socket)| PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN))
+                .collect();
+            match watch.poll(&mut fds, until.min(again)) {
+                Err(_) if until.remaining().is_some() => break,
+                ready => ready?,
+            }
+            let answered = visit(open, watch, &mut |address, socket| match recv(
+                socket,
+                &mut reply[..],
+                RecvFlags::empty(),
+            ) {
+                Ok((_, n)) => enough(address, reply.get(..n).unwrap_or(&[])),
+                Err(Errno::AGAIN | Errno::INTR) => Ok(false),
+                Err(error) => Err(error.into()),
+            })?;
+            if let Some(address) = answered {
+                return Ok(address);
             }
         }
     }
+}
+
+/// The first of `open` for which `work` holds; one for which it fails is asked no more.
+fn visit(
+    open: &mut Open,
+    watch: &Watch<'_>,
+    work: &mut dyn FnMut(SocketAddr, &OwnedFd) -> io::Result<bool>,
+) -> io::Result<Option<SocketAddr>> {
+    for (i, (address, socket)) in open.iter().enumerate() {
+        let address = *address;
+        match work(address, socket) {
+            Ok(false) => {}
+            Ok(true) => return Ok(Some(address)),
+            Err(error) => {
+                open.remove(i);
+                watch.enter(Step::Read, &address.to_string());
+                return Err(error);
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Tries `attempt` on each address until one succeeds. When none does, the first failure is
