@@ -179,6 +179,12 @@ impl Peer {
         secure: bool,
         watch: &'w Watch<'w>,
     ) -> Result<Stream<'w>, Failure> {
+        // Before the peer hears anything: a server counts a client that asks for TLS and then goes
+        // as an error, and some block it for that. After a redirect only where it leads to TLS.
+        let files = match &self.tls {
+            Some(tls) if secure || self.secure != Secure::Later => Some(tls.files(watch)?),
+            _ => None,
+        };
         let (socket, address) = match endpoint {
             Endpoint::Unix(name) => connect_unix(name, watch)?,
             Endpoint::Inet(host, port) => {
@@ -187,7 +193,7 @@ impl Peer {
                 })?
             }
         };
-        let stream = Stream::new(socket, address, watch);
+        let stream = Stream::new(socket, files, address, watch);
         match (secure, &self.tls) {
             (true, Some(tls)) => stream.secure(tls),
             (true, None) => {
