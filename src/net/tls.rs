@@ -119,10 +119,8 @@ impl Tls {
     /// Reads the files, on every try: with `--wait` they may yet appear.
     pub(super) fn files(&self, watch: &Watch<'_>) -> Result<Files, Failure> {
         let verifier = Arc::new(Verifier::new(&self.trust, watch)?);
-        let key = match &self.identity {
-            Some(identity) => Some(Arc::new(files::identity(identity, watch)?)),
-            None => None,
-        };
+        let key = self.identity.as_ref().map(|identity| files::identity(identity, watch));
+        let key = key.transpose()?.map(Arc::new);
         let credentials = Arc::new(Credentials { key, requested: AtomicBool::new(false) });
         Ok(Files { verifier, credentials })
     }
@@ -131,11 +129,10 @@ impl Tls {
     pub(super) fn handshake<S: Read + Write>(
         &self,
         socket: S,
-        files: Files,
+        Files { verifier, credentials }: Files,
         peer: &str,
         watch: &Watch<'_>,
     ) -> Result<Session<S>, Failure> {
-        let Files { verifier, credentials } = files;
         watch.enter(Step::Handshake, peer);
         let config = self.config(&verifier, &credentials);
         let wire = Wire { socket, first: [0; FIRST], seen: 0 };
