@@ -208,7 +208,7 @@ fn the_answers_of_two_addresses_make_no_text_together() {
     check(&[&target, "--send", "q", "-e", "status: ok", "-t", "900ms"])
         .unhealthy("by the deadline");
     check(&[&target, "--send", "q", "-e", "status", "-e", "ok", "-t", "900ms"])
-        .unhealthy("by the deadline, want \"status\" in it: ok");
+        .unhealthy("by the deadline, want \"");
     check(&[&target, "--send", "q", "-e", "ok", "-t", "900ms"])
         .healthy(&format!("[::1]:{port} answered ok in "));
 }
