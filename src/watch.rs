@@ -32,7 +32,7 @@ pub struct Watch<'a> {
     label: &'a str,
     started: Instant,
     time: Duration,
-    deadline: Deadline,
+    deadline: Cell<Deadline>,
     place: RefCell<Place>,
     notice: Cell<Option<Deadline>>,
     stop: Option<BorrowedFd<'static>>,
@@ -49,7 +49,7 @@ impl<'a> Watch<'a> {
             label,
             started,
             time,
-            deadline: Deadline::new(started, time),
+            deadline: Cell::new(Deadline::new(started, time)),
             place: RefCell::new(place),
             notice: Cell::new(log.waiting.then(|| Deadline::new(started, NOTICE))),
             stop: None,
@@ -66,7 +66,7 @@ impl<'a> Watch<'a> {
 
     /// The end of this try.
     pub fn deadline(&self) -> Deadline {
-        self.deadline
+        self.deadline.get()
     }
 
     /// How long this try has been running.
@@ -135,7 +135,7 @@ impl<'a> Watch<'a> {
     pub fn sleep(&self, time: Duration) -> io::Result<()> {
         let until = Deadline::after(time);
         match self.poll(&mut [], until) {
-            Err(_) if self.deadline.remaining().is_some() && !self.stopped.get() => Ok(()),
+            Err(_) if self.deadline().remaining().is_some() => Ok(()),
             end => end,
         }
     }
@@ -146,7 +146,11 @@ impl<'a> Watch<'a> {
             let pause = self.pause(until)?;
             let pause = timespec(pause);
             match self.poll_once(fds, &pause) {
-                _ if self.stopped.get() => return Err(io::ErrorKind::TimedOut.into()),
+                _ if self.stopped.get() => {
+                    // Who waits in turns must not take it for the end of one.
+                    self.deadline.set(Deadline::new(self.started, Duration::ZERO));
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
                 Ok(0) | Err(Errno::INTR) => {}
                 Ok(_) => return Ok(()),
                 Err(error) => return Err(error.into()),
@@ -168,12 +172,12 @@ impl<'a> Watch<'a> {
 
     /// For work that waits for nobody but may be long: an error once the deadline has come.
     pub fn tick(&self) -> Result<(), Failure> {
-        self.pause(self.deadline).map(drop).map_err(|late| self.io(late))
+        self.pause(self.deadline()).map(drop).map_err(|late| self.io(late))
     }
 
     /// How long may be waited in one go: until the notice is due, `until`, or the deadline.
     fn pause(&self, until: Deadline) -> io::Result<Duration> {
-        let left = until.min(self.deadline).remaining().ok_or(io::ErrorKind::TimedOut)?;
+        let left = until.min(self.deadline()).remaining().ok_or(io::ErrorKind::TimedOut)?;
         let Some(notice) = self.notice.get() else {
             return Ok(left);
         };

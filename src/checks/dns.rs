@@ -66,7 +66,7 @@ impl Dns {
     pub fn run(&self, watch: &Watch<'_>) -> Verdict {
         let query = dns::query(&self.encoded, self.kind.1);
         let mut answer = None;
-        self.peer.ask(watch, &query, |reply| {
+        self.peer.ask(watch, &query, |_, reply| {
             answer = Answer::parse(reply, &query)?;
             Ok(answer.is_some())
         })?;

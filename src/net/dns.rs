@@ -12,8 +12,11 @@ pub const NOERROR: u8 = 0;
 /// The code that says there is no such name.
 pub const NXDOMAIN: u8 = 3;
 
-/// RFC 1035 section 3.1: labels of 1 to 63 bytes, 255 in all.
+/// RFC 1035 section 3.1: labels of 1 to 63 bytes, 255 in all; `.` is the root, which has none.
 pub fn encode(name: &str) -> Option<Vec<u8>> {
+    if name == "." {
+        return Some(vec![0]);
+    }
     let name = name.strip_suffix('.').unwrap_or(name);
     let mut out = Vec::with_capacity(name.len() + 2);
     for label in name.split('.') {
@@ -140,8 +143,9 @@ mod tests {
     #[test]
     fn names() {
         assert_eq!(encode("a.bc."), Some(b"\x01a\x02bc\0".to_vec()));
+        assert_eq!(encode("."), Some(vec![0]));
         let long = "x".repeat(64);
-        for name in ["", ".", "a..b", long.as_str(), "a b", &"abc.".repeat(64)] {
+        for name in ["", "..", ".a", "a..b", long.as_str(), "a b", &"abc.".repeat(64)] {
             assert_eq!(encode(name), None, "{name}");
         }
     }

@@ -5,6 +5,7 @@ pub mod resolve;
 pub mod stream;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 pub mod tls;
+mod udp;
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -17,8 +18,7 @@ use std::time::{Duration, SystemTime};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv,
-    send, socket_with, sockopt,
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt,
 };
 use rustix::rand::{GetRandomFlags, getrandom};
 
@@ -179,6 +179,12 @@ impl Peer {
         secure: bool,
         watch: &'w Watch<'w>,
     ) -> Result<Stream<'w>, Failure> {
+        // Before the peer hears anything: a server counts a client that asks for TLS and then goes
+        // as an error, and some block it for that. After a redirect only where it leads to TLS.
+        let files = match &self.tls {
+            Some(tls) if secure || self.secure != Secure::Later => Some(tls.files(watch)?),
+            _ => None,
+        };
         let (socket, address) = match endpoint {
             Endpoint::Unix(name) => connect_unix(name, watch)?,
             Endpoint::Inet(host, port) => {
@@ -187,80 +193,13 @@ impl Peer {
                 })?
             }
         };
-        let stream = Stream::new(socket, address, watch);
+        let stream = Stream::new(socket, files, address, watch);
         match (secure, &self.tls) {
             (true, Some(tls)) => stream.secure(tls),
             (true, None) => {
                 Err(watch.protocol("https is wanted here, which this build leaves out"))
             }
             (false, _) => Ok(stream),
-        }
-    }
-
-    /// As [`Peer::parse`], for UDP: no Unix socket, no TLS.
-    pub fn parse_datagram(
-        target: &Target,
-        authority: &Authority,
-        options: &Options<'_>,
-        port: Option<u16>,
-    ) -> Result<Box<Self>, Usage> {
-        let peer = Self::parse(target, authority, options, port, Secure::Never)?;
-        match peer.endpoint {
-            Endpoint::Inet(..) => Ok(peer),
-            Endpoint::Unix(_) => {
-                Err(target.wrong("want --connect-to HOST:PORT: UDP has no Unix socket"))
-            }
-        }
-    }
-
-    /// Asks over UDP, again every second since datagrams get lost, until `enough` says so of the
-    /// replies it is shown; the address that answered.
-    pub fn ask(
-        &self,
-        watch: &Watch<'_>,
-        request: &[u8],
-        mut enough: impl FnMut(&[u8]) -> io::Result<bool>,
-    ) -> Result<String, Failure> {
-        let (host, port) = match &self.endpoint {
-            Endpoint::Inet(host, port) => (host, *port),
-            Endpoint::Unix(_) => return Err(watch.protocol("UDP has no Unix socket")),
-        };
-        each_address(host, port, self.family, watch, |address, until| {
-            exchange(address, request, watch, until, &mut enough)
-        })
-        .map(|((), peer)| peer)
-    }
-}
-
-/// One address's turn of [`Peer::ask`]. The socket is connected, so that a port-unreachable answer
-/// comes back as an error and a stranger's datagram does not come at all.
-fn exchange(
-    address: SocketAddr,
-    request: &[u8],
-    watch: &Watch<'_>,
-    until: Deadline,
-    enough: &mut dyn FnMut(&[u8]) -> io::Result<bool>,
-) -> io::Result<()> {
-    const AGAIN: Duration = Duration::from_secs(1);
-    let socket = open_socket(address, SocketType::DGRAM)?;
-    connect(&socket, &address)?;
-    let mut reply = vec![0; 65_536];
-    loop {
-        send(&socket, request, SendFlags::NOSIGNAL)?;
-        watch.enter(Step::Read, &address.to_string());
-        let again = Deadline::after(AGAIN);
-        loop {
-            match recv(&socket, &mut reply[..], RecvFlags::empty()) {
-                Ok((_, n)) if enough(reply.get(..n).unwrap_or(&[]))? => return Ok(()),
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => {
-                    match watch.wait(socket.as_fd(), PollFlags::IN, until.min(again)) {
-                        Err(_) if until.remaining().is_some() => break,
-                        ready => ready?,
-                    }
-                }
-                Err(error) => return Err(error.into()),
-            }
         }
     }
 }

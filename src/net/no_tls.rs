@@ -22,10 +22,24 @@ impl Tls {
         Err(target.wrong("this build leaves TLS out: want the default one, not healthcheck-plain"))
     }
 
-    pub(super) fn handshake<S>(&self, _: S, _: &str, _: &Watch<'_>) -> Result<Session<S>, Failure> {
+    pub(super) fn files(&self, _: &Watch<'_>) -> Result<Files, Failure> {
+        match self.never {}
+    }
+
+    pub(super) fn handshake<S>(
+        &self,
+        _: S,
+        _: Files,
+        _: &str,
+        _: &Watch<'_>,
+    ) -> Result<Session<S>, Failure> {
         match self.never {}
     }
 }
+
+/// Files that are not read.
+#[derive(Debug)]
+pub(super) struct Files(Infallible);
 
 /// A session that cannot be had.
 #[derive(Debug)]

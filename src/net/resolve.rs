@@ -208,8 +208,9 @@ impl Conf {
     }
 }
 
-/// Asks all servers for all `kinds` of records of one name, again every second. `Ok(Err(code))`
-/// is what they agree on when it is no address.
+/// Asks all servers for all `kinds` of records of one name, again twice a second. An address counts
+/// whoever gives it. That there is none is for the server listed first to say, as elsewhere; for
+/// another one where nobody else is left, or nobody else spoke within half a second: `Ok(Err(code))`.
 fn ask(
     shown: &str,
     name: &[u8],
@@ -217,7 +218,7 @@ fn ask(
     servers: &[IpAddr],
     watch: &Watch<'_>,
 ) -> Result<Result<Vec<IpAddr>, u8>, Failure> {
-    const AGAIN: Duration = Duration::from_secs(1);
+    const AGAIN: Duration = Duration::from_millis(500);
     /// A server that drops one of the two queries does not hold up the other one's answer.
     const GRACE: Duration = Duration::from_millis(250);
 
@@ -227,36 +228,35 @@ fn ask(
     let mut sockets = Vec::new();
     for server in servers {
         match open(*server) {
-            Ok(socket) => sockets.push(socket),
+            Ok(socket) => {
+                let bit = 1 << sockets.len();
+                search.servers |= bit;
+                sockets.push((bit, socket));
+            }
             Err(error) => search.refused = Some(error),
         }
     }
     loop {
-        search.failed = 0;
-        sockets.retain(|socket| search.keeps(|search| search.send(socket)));
+        sockets.retain(|(bit, socket)| search.keeps(*bit, |search| search.send(socket)));
         let again = Deadline::after(AGAIN);
         loop {
-            sockets.retain(|socket| search.keeps(|search| search.receive(socket)));
-            if search.is_settled(sockets.len()) {
+            sockets.retain(|(bit, socket)| search.keeps(*bit, |s| s.receive(*bit, socket)));
+            if search.is_settled(false) {
                 return search.end(watch);
             }
             let until =
                 if search.found.is_empty() { again } else { Deadline::after(GRACE).min(again) };
             let mut fds: Vec<_> = sockets
                 .iter()
-                .map(|socket| PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN))
+                .map(|(_, socket)| PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN))
                 .collect();
-            match watch.poll(&mut fds, until) {
-                Ok(()) => {}
-                Err(_) if search.found.is_empty() && watch.deadline().remaining().is_some() => {
-                    break;
-                }
-                Err(error) => {
-                    // Half an answer is none at the deadline, but somebody may have said why.
-                    search.code = search.code.filter(|code| !is_answer(*code));
+            if let Err(error) = watch.poll(&mut fds, until) {
+                let over = watch.deadline().remaining().is_none() || !search.found.is_empty();
+                if over || search.is_settled(true) {
                     search.refused = Some(error);
                     return search.end(watch);
                 }
+                break;
             }
         }
     }
@@ -270,50 +270,72 @@ fn open(server: IpAddr) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
+/// One query, and what has come back.
+struct Query {
+    kind: u16,
+    message: Vec<u8>,
+    /// Nothing that comes can change it.
+    settled: bool,
+    /// Somebody says there is no such record.
+    denied: bool,
+    /// The servers that have given no address since they were asked last, a bit for each.
+    without: u8,
+}
+
 /// The queries for one name, and what has come back.
 struct Search {
-    /// Each with its kind, and whether it is answered: NOERROR or NXDOMAIN.
-    queries: Vec<(u16, Vec<u8>, bool)>,
+    queries: Vec<Query>,
+    /// The servers that can be asked, a bit for each; the lowest is the one listed first.
+    servers: u8,
     found: Vec<IpAddr>,
-    /// The highest code of an answer, of those that are none if need be.
-    code: Option<u8>,
-    /// How often a server could not say, since it was asked last.
-    failed: usize,
+    /// The code of a denial, the highest of the server listed first if there are several.
+    denial: Option<(bool, u8)>,
+    /// The highest code of a server that could not say.
+    failure: Option<u8>,
     /// Why the last server was given up.
     refused: Option<io::Error>,
 }
 
 impl Search {
     fn new(name: &[u8], kinds: &[u16]) -> Self {
-        let queries = kinds.iter().map(|kind| (*kind, dns::query(name, *kind), false)).collect();
-        Self { queries, found: Vec::new(), code: None, failed: 0, refused: None }
+        let query = |kind: &u16| Query {
+            kind: *kind,
+            message: dns::query(name, *kind),
+            settled: false,
+            denied: false,
+            without: 0,
+        };
+        let queries = kinds.iter().map(query).collect();
+        Self { queries, servers: 0, found: Vec::new(), denial: None, failure: None, refused: None }
     }
 
     /// Whether the server is still to be asked after `work` with it.
-    fn keeps(&mut self, work: impl Fn(&mut Self) -> io::Result<()>) -> bool {
+    fn keeps(&mut self, bit: u8, work: impl Fn(&mut Self) -> io::Result<()>) -> bool {
         match work(self) {
             Ok(()) => true,
             Err(error) => {
+                self.servers &= !bit;
                 self.refused = Some(error);
                 false
             }
         }
     }
 
-    /// Sends what has no answer yet. A refusal of what was sent before comes back here too.
+    /// Sends what is not settled. A refusal of what was sent before comes back here too.
     fn send(&mut self, socket: &OwnedFd) -> io::Result<()> {
-        for (_, query, _) in self.queries.iter().filter(|(_, _, answered)| !answered) {
-            send(socket, query, SendFlags::NOSIGNAL)?;
+        for query in self.queries.iter_mut().filter(|query| !query.settled) {
+            query.without = 0;
+            send(socket, &query.message, SendFlags::NOSIGNAL)?;
         }
         Ok(())
     }
 
     /// Takes what has come.
-    fn receive(&mut self, socket: &OwnedFd) -> io::Result<()> {
+    fn receive(&mut self, bit: u8, socket: &OwnedFd) -> io::Result<()> {
         let mut reply = [0; 1500];
         loop {
             match recv(socket, &mut reply[..], RecvFlags::empty()) {
-                Ok((_, n)) => self.take(reply.get(..n).unwrap_or_default()),
+                Ok((_, n)) => self.take(bit, reply.get(..n).unwrap_or_default()),
                 Err(Errno::AGAIN) => return Ok(()),
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
@@ -321,28 +343,41 @@ impl Search {
         }
     }
 
-    fn take(&mut self, message: &[u8]) {
-        for (kind, query, answered) in &mut self.queries {
-            let Ok(Some(answer)) = Answer::parse(message, query) else { continue };
-            self.code = self.code.max(Some(answer.code));
+    fn take(&mut self, bit: u8, message: &[u8]) {
+        let first = self.servers.trailing_zeros() == bit.trailing_zeros();
+        for query in self.queries.iter_mut().filter(|query| !query.settled) {
+            let Ok(Some(answer)) = Answer::parse(message, &query.message) else { continue };
+            let records = answer.records.iter().filter(|(kind, _)| *kind == query.kind);
+            let before = self.found.len();
             if !is_answer(answer.code) {
-                self.failed += 1;
-            } else if !*answered {
-                *answered = true;
-                let records = answer.records.iter().filter(|(found, _)| found == kind);
+                self.failure = self.failure.max(Some(answer.code));
+            } else {
                 self.found.extend(records.filter_map(|(_, data)| address(data)));
+                query.settled = first || self.found.len() > before;
+                if self.found.len() == before {
+                    query.denied = true;
+                    self.denial = self.denial.max(Some((first, answer.code)));
+                }
             }
+            query.without |= bit;
         }
     }
 
-    /// Whether no server is left that might still answer.
-    fn is_settled(&self, servers: usize) -> bool {
-        let open = self.queries.iter().filter(|(_, _, answered)| !answered).count();
-        self.failed >= open * servers
+    /// Whether there is nothing to wait for. A denial that is not the first server's counts when it
+    /// is `late`, and where it outvotes nobody, since an address of the other kind was found.
+    fn is_settled(&self, late: bool) -> bool {
+        self.queries.iter().all(|query| {
+            query.settled
+                || query.denied && (late || !self.found.is_empty())
+                || self.servers & !query.without == 0
+        })
     }
 
     fn end(self, watch: &Watch<'_>) -> Result<Result<Vec<IpAddr>, u8>, Failure> {
-        match (self.found.is_empty(), self.code, self.refused) {
+        // Half a denial is none, but somebody may have said why it is not whole.
+        let denial = self.denial.filter(|_| self.queries.iter().all(|query| query.denied));
+        let code = denial.map(|(_, code)| code).or(self.failure);
+        match (self.found.is_empty(), code, self.refused) {
             (false, ..) | (true, Some(dns::NOERROR), _) => Ok(Ok(self.found)),
             (true, Some(code), _) => Ok(Err(code)),
             (true, None, Some(error)) => Err(watch.io(error)),

@@ -68,14 +68,21 @@ enum Layer<'w> {
 #[derive(Debug)]
 pub struct Stream<'w> {
     layer: Layer<'w>,
+    /// What TLS will need, if it is to come.
+    files: Option<tls::Files>,
     peer: String,
     watch: &'w Watch<'w>,
 }
 
 impl<'w> Stream<'w> {
-    pub(super) fn new(fd: OwnedFd, peer: String, watch: &'w Watch<'w>) -> Self {
+    pub(super) fn new(
+        fd: OwnedFd,
+        files: Option<tls::Files>,
+        peer: String,
+        watch: &'w Watch<'w>,
+    ) -> Self {
         let socket = Socket { fd, watch, until: watch.deadline() };
-        Self { layer: Layer::Plain(socket), peer, watch }
+        Self { layer: Layer::Plain(socket), files, peer, watch }
     }
 
     /// The watch this stream lives under.
@@ -90,14 +97,15 @@ impl<'w> Stream<'w> {
 
     /// Agrees on TLS, at once or in the middle of a conversation.
     pub fn secure(self, tls: &Tls) -> Result<Self, Failure> {
-        let Self { layer, peer, watch } = self;
-        match layer {
+        let Self { layer, files, peer, watch } = self;
+        let layer = match layer {
             Layer::Plain(socket) => {
-                let session = tls.handshake(socket, &peer, watch)?;
-                Ok(Self { layer: Layer::Tls(Box::new(session)), peer, watch })
+                let files = files.map_or_else(|| tls.files(watch), Ok)?;
+                Layer::Tls(Box::new(tls.handshake(socket, files, &peer, watch)?))
             }
-            secure @ Layer::Tls(_) => Ok(Self { layer: secure, peer, watch }),
-        }
+            secure @ Layer::Tls(_) => secure,
+        };
+        Ok(Self { layer, files: None, peer, watch })
     }
 
     /// For a conversation that ends without an answer: whether the server went on once it saw the

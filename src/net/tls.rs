@@ -63,9 +63,16 @@ struct Identity {
     key: PathBuf,
 }
 
+/// What the files say.
+#[derive(Debug)]
+pub(super) struct Files {
+    verifier: Arc<Verifier>,
+    credentials: Arc<Credentials>,
+}
+
 impl Tls {
     /// Takes the TLS options; `host` is the name to verify unless `--server-name` says another.
-    /// The files are read when the handshake is due: with `--wait` they may yet appear.
+    /// The files are read later, by [`Tls::files`].
     pub fn parse(target: &Target, host: &Host, options: &Options<'_>) -> Result<Self, Usage> {
         let named = options.last(Flag::ServerName, |name| {
             let name =
@@ -109,21 +116,23 @@ impl Tls {
         Ok(Self { alpn: b"", name, trust, identity })
     }
 
+    /// Reads the files, on every try: with `--wait` they may yet appear.
+    pub(super) fn files(&self, watch: &Watch<'_>) -> Result<Files, Failure> {
+        let verifier = Arc::new(Verifier::new(&self.trust, watch)?);
+        let key = self.identity.as_ref().map(|identity| files::identity(identity, watch));
+        let key = key.transpose()?.map(Arc::new);
+        let credentials = Arc::new(Credentials { key, requested: AtomicBool::new(false) });
+        Ok(Files { verifier, credentials })
+    }
+
     /// Completes a handshake with `peer`. When it fails, nothing of the application was sent.
     pub(super) fn handshake<S: Read + Write>(
         &self,
         socket: S,
+        Files { verifier, credentials }: Files,
         peer: &str,
         watch: &Watch<'_>,
     ) -> Result<Session<S>, Failure> {
-        let verifier = Arc::new(Verifier::new(&self.trust, watch)?);
-        let credentials = Arc::new(Credentials {
-            key: match &self.identity {
-                Some(identity) => Some(Arc::new(files::identity(identity, watch)?)),
-                None => None,
-            },
-            requested: AtomicBool::new(false),
-        });
         watch.enter(Step::Handshake, peer);
         let config = self.config(&verifier, &credentials);
         let wire = Wire { socket, first: [0; FIRST], seen: 0 };

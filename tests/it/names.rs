@@ -120,10 +120,87 @@ fn a_truncated_answer_is_asked_for_again_over_tcp() {
         .healthy("NOERROR with 1 TXT record(s)");
 }
 
+/// Name servers in Python, each with its address, its way and its delay in milliseconds: `ok` has
+/// an address for every name, `no` has none, `nx` knows no name, `fail` cannot say, `mute` is mute.
+fn with_servers(name: &str, servers: &[(&str, &str, u32)], script: &str) -> Run {
+    const SERVER: &str = r#"
+import socket,sys,threading,time
+def serve(s,way,delay):
+    while True:
+        d,a=s.recvfrom(2000); time.sleep(int(delay)/1000); q=d[12:]
+        code={'nx':3,'fail':2}.get(way,0); has=way=='ok' and q[-3]==1
+        r=d[:2]+bytes([0x81,0x80|code])+d[4:6]+bytes([0,has,0,0,0,0])+q
+        if has: r+=b'\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\x7f\0\0\x01'
+        if way!='mute': s.sendto(r,a)
+for arg in sys.argv[1:]:
+    ip,way,delay=arg.split(','); s=socket.socket(2,2); s.bind((ip,53))
+    threading.Thread(target=serve,args=(s,way,delay)).start()
+print(1,flush=True)
+"#;
+    let mut conf = String::new();
+    let mut args = String::new();
+    for (ip, way, delay) in servers {
+        conf += &format!("nameserver {ip}\n");
+        // `none`: nobody is there.
+        if *way != "none" {
+            args += &format!(" {ip},{way},{delay}");
+        }
+    }
+    conf += "search one.test two.test\n";
+    let folder = etc(name, &[("resolv.conf", &conf), ("servers.py", SERVER)]);
+    alone(
+        &folder,
+        &format!(
+            "python3 /etc/servers.py{args} > /etc/up & P=$!; while ! test -s /etc/up; do sleep 0.05; done; R=0; {script} || R=$?; kill -9 $P; exit $R"
+        ),
+    )
+}
+
+#[test]
+fn the_first_name_server_decides_what_does_not_exist() {
+    let found = "connecting to 127.0.0.1:1: Connection refused";
+    let ask = "\"$X\" tcp://api.test:1";
+    for (servers, part) in [
+        // A few milliseconds do not decide, who is listed first does.
+        (&[("127.0.0.11", "ok", 50), ("127.0.0.12", "nx", 0)][..], found),
+        (&[("127.0.0.11", "ok", 50), ("127.0.0.12", "no", 0)], found),
+        (&[("127.0.0.11", "no", 50), ("127.0.0.12", "nx", 0)], "the name has no address"),
+        (&[("127.0.0.11", "nx", 0), ("127.0.0.12", "ok", 300)], "no such name (NXDOMAIN)"),
+        // An address counts, whoever gives it.
+        (&[("127.0.0.11", "nx", 100), ("127.0.0.12", "ok", 0)], found),
+        (&[("127.0.0.11", "mute", 0), ("127.0.0.12", "ok", 0)], found),
+        (&[("127.0.0.11", "mute", 0), ("127.0.0.12", "nx", 0), ("127.0.0.13", "ok", 100)], found),
+        // Who fails does not decide; who is left does, and after half a second anyone.
+        (&[("127.0.0.11", "fail", 0), ("127.0.0.12", "nx", 50)], "no such name (NXDOMAIN)"),
+        (&[("127.0.0.11", "none", 0), ("127.0.0.12", "nx", 50)], "no such name (NXDOMAIN)"),
+        (&[("127.0.0.11", "nx", 50), ("127.0.0.12", "fail", 0)], "no such name (NXDOMAIN)"),
+        (&[("127.0.0.11", "fail", 0), ("127.0.0.12", "fail", 0)], "the name server says SERVFAIL"),
+    ] {
+        with_servers("several", servers, ask).unhealthy(part).within(SOON);
+    }
+    // Half a second for each of the three names.
+    let half = [("127.0.0.11", "mute", 0), ("127.0.0.12", "nx", 0)];
+    let run = with_servers("half", &half, ask);
+    assert!(run.out.contains("no such name (NXDOMAIN)") && run.took < SOON, "{run:?}");
+    // At the deadline too.
+    with_servers("early", &half, "\"$X\" tcp://api.test.:1 -t 300ms")
+        .unhealthy("no such name (NXDOMAIN)");
+}
+
+#[test]
+fn the_root_may_be_asked_for() {
+    with_servers("root", &[("127.0.0.1", "ok", 0)], "\"$X\" dns://127.0.0.1/.")
+        .healthy("NOERROR with 1 A record(s)");
+    with_servers("root-ns", &[("127.0.0.1", "ok", 0)], "\"$X\" dns://127.0.0.1/. --type NS")
+        .unhealthy("NS . NOERROR with no NS record, want a record");
+}
+
 #[test]
 fn what_is_asked_for_must_make_sense() {
     for (target, part) in [
         ("dns://localhost", "want dns://server/name"),
+        ("dns://localhost/", "want dns://server/name"),
+        ("dns://localhost/..", "want dns://server/name"),
         ("dns://localhost/a..b", "want dns://server/name"),
         ("dns://localhost/a b", "want dns://server/name"),
     ] {

@@ -161,7 +161,13 @@ fn udp() {
     });
     let target = format!("udp://localhost:{port}");
     check(&[&target, "--send", r"\x01ping"]).healthy(r"answered \x01ping in ");
-    check(&[&target, "--send", "twice", "-e", "once"]).healthy("answered once");
+    // Each text within one datagram, the texts in whichever.
+    check(&[&target, "--send", "twice", "-e", "ce", "-e", "on"]).healthy("answered ce");
+    check(&[&target, "--send", "twice", "-e", "once", "-t", "300ms"])
+        .unhealthy("reply of 2 bytes, by the deadline, want \"once\" in it: ce");
+    // Nor the answers to a request that was repeated.
+    let run = check(&[&target, "--send", "again", "-e", "againagain", "-t", "1500ms", "-4"]);
+    assert!(run.out.contains("reply of 5 bytes, by the deadline, want \"againagain\""), "{run:?}");
     check(&[&target, "--send", "ping", "-e", "pong", "-t", "300ms", "-4"])
         .unhealthy("by the deadline, want \"pong\" in it: ping");
     check(&[&target, "--send", "silence", "-t", "300ms"]).unhealthy("timed out after").within(SOON);
@@ -170,6 +176,84 @@ fn udp() {
     check(&[&format!("udp://localhost:{}", free_port()), "--send", "x", "-t", "5s"])
         .unhealthy("Connection refused (os error 111)")
         .within(Duration::from_secs(2));
+}
+
+/// UDP sockets on a port of both loopback addresses.
+fn twins() -> (UdpSocket, UdpSocket, u16) {
+    std::iter::repeat_with(|| UdpSocket::bind("127.0.0.1:0").expect("a port"))
+        .find_map(|v4| {
+            let port = v4.local_addr().ok()?.port();
+            Some((v4, UdpSocket::bind(("::1", port)).ok()?, port))
+        })
+        .expect("a port of both")
+}
+
+/// Gives every datagram this answer after a while.
+fn replies(socket: UdpSocket, answer: &'static [u8], pause: Duration) {
+    thread::spawn(move || {
+        let mut buffer = [0; 100];
+        while let Ok((_, from)) = socket.recv_from(&mut buffer) {
+            thread::sleep(pause);
+            let _ = socket.send_to(answer, from);
+        }
+    });
+}
+
+#[test]
+fn the_answers_of_two_addresses_make_no_text_together() {
+    let (v4, v6, port) = twins();
+    replies(v4, b"status: ", Duration::ZERO);
+    replies(v6, b"ok", Duration::ZERO);
+    let target = format!("udp://localhost:{port}");
+    check(&[&target, "--send", "q", "-e", "status: ok", "-t", "900ms"])
+        .unhealthy("by the deadline");
+    check(&[&target, "--send", "q", "-e", "status", "-e", "ok", "-t", "900ms"])
+        .unhealthy("by the deadline, want \"");
+    check(&[&target, "--send", "q", "-e", "ok", "-t", "900ms"])
+        .healthy(&format!("[::1]:{port} answered ok in "));
+}
+
+#[test]
+fn a_slow_datagram_has_the_whole_time_whatever_other_addresses_do() {
+    // One answer each: what comes to a socket that was given up would be lost.
+    let once = |socket: UdpSocket| {
+        thread::spawn(move || {
+            let mut buffer = [0; 100];
+            let (n, from) = socket.recv_from(&mut buffer).expect("a datagram");
+            thread::sleep(Duration::from_millis(1300));
+            // As a name server answers, for dns://: no such name.
+            buffer[2] = 0x81;
+            buffer[3] = 0x83;
+            let _ = socket.send_to(&buffer[..n], from);
+            thread::sleep(SOON);
+        });
+    };
+    // ::1 refuses.
+    {
+        let (v4, v6, port) = twins();
+        drop(v6);
+        once(v4);
+        let run = check(&[&format!("udp://localhost:{port}"), "--send", "ping", "-t", "2s"]);
+        assert!(
+            run.out.contains(&format!("127.0.0.1:{port} answered pi\\x81\\x83 in ")),
+            "{run:?}"
+        );
+        let (v4, v6, port) = twins();
+        drop(v6);
+        once(v4);
+        let run = check(&[&format!("dns://localhost:{port}/a.test"), "-t", "2s"]);
+        assert!(run.out.contains("A a.test NXDOMAIN, want NOERROR"), "{run:?}");
+        // ::1 says nothing.
+        let (v4, _v6, port) = twins();
+        once(v4);
+        let run = check(&[&format!("udp://localhost:{port}"), "--send", "ping", "-t", "2s"]);
+        assert!(run.out.contains(&format!("127.0.0.1:{port} answered pi")), "{run:?}");
+    }
+    // Nobody ever answers.
+    let (_v4, v6, port) = twins();
+    drop(v6);
+    let run = check(&[&format!("udp://localhost:{port}"), "--send", "ping", "-t", "800ms"]);
+    run.unhealthy(&format!("timed out after 800 ms while reading from 127.0.0.1:{port}\n"));
 }
 
 #[test]

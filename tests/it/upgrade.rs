@@ -25,6 +25,28 @@ fn greets(greeting: &'static [u8], answer: &'static [u8]) -> u16 {
     })
 }
 
+/// A client that asks for TLS and goes is an error to the server, and MySQL blocks it for that.
+#[test]
+#[cfg(feature = "tls")]
+fn files_are_read_before_anything_is_connected() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.set_nonblocking(true).expect("a listener that does not wait");
+    let port = listener.local_addr().expect("an address").port();
+    for scheme in ["mysql", "postgres", "nats", "rediss"] {
+        let tls = (scheme != "rediss").then_some("--tls");
+        let target = format!("{scheme}://127.0.0.1:{port}");
+        let mut args = vec![target.as_str()];
+        args.extend(tls);
+        for (option, file) in [("--cacert", "/none"), ("--cert", "/none")] {
+            args.truncate(1 + usize::from(tls.is_some()));
+            args.extend([option, file]);
+            check(&args).unhealthy("opening /none: No such file or directory (os error 2)");
+            let seen = listener.accept().map_err(|error| error.kind());
+            assert!(matches!(seen, Err(std::io::ErrorKind::WouldBlock)), "{args:?} {seen:?}");
+        }
+    }
+}
+
 /// What comes ahead of the handshake in the clear must not count as protected (CVE-2011-0411).
 #[test]
 fn what_comes_ahead_of_tls_is_refused() {

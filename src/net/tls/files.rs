@@ -9,7 +9,7 @@ use rustix::fs::OFlags;
 use rustls::pki_types::pem::{PemObject, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use rustls::{Error, InconsistentKeys};
+use rustls::{CertificateError, Error, InconsistentKeys};
 
 use super::{Identity, keys};
 use crate::verdict::{Failure, Step};
@@ -55,7 +55,13 @@ pub(super) fn identity(identity: &Identity, watch: &Watch<'_>) -> Result<Certifi
         Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
             Err(watch.protocol(format!("not the key of the certificate in {cert}")))
         }
-        Err(_) => Err(watch.protocol(format!("malformed certificate in {cert}"))),
+        // One that is no X.509 version 3, as OpenSSL makes where no extensions are asked for: webpki
+        // does not read it, the server may. Whether the key is its own shows there only.
+        Err(Error::InvalidCertificate(CertificateError::Other(_))) => Ok(certified),
+        Err(_) => {
+            watch.enter(Step::Open, &cert.to_string());
+            Err(watch.protocol("malformed certificate"))
+        }
     }
 }
 
