@@ -603,6 +603,12 @@ fn nats_with_users_and_tokens() {
     let server = nats(Folder::new(), port, &["--user", "us\"er", "--pass", "s3cr\\et"]);
     let at = format!("127.0.0.1:{port}");
     has(&healthy(&[&format!("nats://{at}")]), ", wants credentials");
+    // As quick as with them: the server closes when it is asked nothing.
+    let started = Instant::now();
+    for _ in 0..20 {
+        healthy(&[&format!("nats://{at}")]);
+    }
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
     has(&healthy(&[&format!("nats://us%22er:s3cr%5Cet@{at}")]), "PONG from NATS 2.");
     assert!(!server.said().contains("[ERR]"), "{}", server.said());
     let refused = "PING answered \"-ERR 'Authorization Violation'\", want PONG";
@@ -613,6 +619,22 @@ fn nats_with_users_and_tokens() {
     let _server = nats(Folder::new(), port, &["--auth", "t0ken"]);
     has(&healthy(&[&format!("nats://t0ken@127.0.0.1:{port}")]), "PONG from NATS 2.");
     assert_eq!(unhealthy(&[&format!("nats://wrong@127.0.0.1:{port}")]), refused);
+
+    // A port for other servers is none for clients.
+    let (folder, port) = (Folder::new(), free_port());
+    let [routes, leafs] = [(); 2].map(|()| free_port());
+    let ports = format!(
+        "cluster {{ name: x, listen: \"127.0.0.1:{routes}\", authorization {{user: r, password: r}} }}\n\
+         leafnodes {{ listen: \"127.0.0.1:{leafs}\", authorization {{user: r, password: r}} }}\n"
+    );
+    let conf = folder.file("nats.conf", &ports);
+    let _server = nats(folder, port, &["-c", &conf]).on_port(routes).on_port(leafs);
+    for other in [routes, leafs] {
+        assert_eq!(
+            unhealthy(&[&format!("nats://127.0.0.1:{other}")]),
+            "INFO of a port for other servers, want one for clients"
+        );
+    }
 
     // A user for those who say none: INFO asks for nothing then.
     let folder = Folder::new();
@@ -677,6 +699,12 @@ fn nats_behind_liars() {
     has(
         &unhealthy(&[&format!("nats://u:p@127.0.0.1:{port}")]),
         "want PONG: the connection was closed",
+    );
+    let full = [INFO, b"-ERR 'maximum connections exceeded'\r\n"].concat();
+    let port = fake(full.leak());
+    assert_eq!(
+        unhealthy(&[&format!("nats://127.0.0.1:{port}")]),
+        "INFO answered \"-ERR 'maximum connections exceeded'\", want no more"
     );
     // Without a word of it in INFO, the error says so.
     let port = fake(b"INFO {}\r\n-ERR 'Authorization Violation'\r\n");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::event::PollFlags;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 
 use super::tls::{self, Tls};
 use crate::deadline::Deadline;
@@ -168,6 +168,15 @@ impl<'w> Stream<'w> {
         }
     }
 
+    /// Says that nothing more will be asked: a server that has nothing to add closes.
+    fn finish(&mut self) {
+        match &mut self.layer {
+            // Where it is closed already, the next read says so.
+            Layer::Plain(socket) => drop(shutdown(&socket.fd, Shutdown::Write)),
+            Layer::Tls(session) => session.close_notify(),
+        }
+    }
+
     /// Ends the conversation in order: close_notify where it applies, and what is still unread is
     /// taken in, so that the kernel closes with FIN and not with RST. Nothing is waited for, and
     /// nothing that goes wrong here changes a verdict.
@@ -273,6 +282,12 @@ impl<'w> Conversation<'w> {
         }
     }
 
+    /// Asks for nothing more; whether the peer has a last word before `until`.
+    pub fn hears_last(&mut self, until: Deadline) -> Result<bool, Failure> {
+        self.stream.finish();
+        Ok((!self.inbox.is_empty() || self.hears(until)?) && !self.inbox.is_empty())
+    }
+
     /// Agrees on TLS in the middle of the conversation. What came before it would be unprotected
     /// text taken for protected text (CVE-2011-0411 and its kin), so there must be none.
     pub fn secure(self, tls: &Tls) -> Result<Self, Failure> {
@@ -289,7 +304,8 @@ impl<'w> Conversation<'w> {
 
     /// Reads once more.
     fn fill(&mut self, what: &str) -> Result<(), Failure> {
-        if self.inbox.len() >= MESSAGE {
+        // A record of FastCGI has a head and padding around as much content.
+        if self.inbox.len() >= MESSAGE + 512 {
             return Err(self.refused(what, "more than 64 KiB without an end"));
         }
         self.awaits(what);

@@ -76,11 +76,14 @@ impl Mysql {
         answer.extend_from_slice(self.user.as_bytes());
         // No password, and the plugin that takes it for one.
         answer.extend_from_slice(b"\0\0mysql_native_password\0");
+        let mut switched = false;
         loop {
             talk.send(&packet(number, &answer))?;
-            let (reply, last) = talk.receive("an answer to the login", decode)?;
+            let (reply, last) =
+                talk.receive("an answer to the login", |bytes| decoded(bytes, switched))?;
             match reply {
                 Packet::Switch { ed25519 } => {
+                    switched = true;
                     // Without a password the answer is empty, but for this plugin, which counts
                     // one of any other length than a signature's as a connect error.
                     answer = vec![0; if ed25519 { 64 } else { 0 }];
@@ -151,6 +154,12 @@ pub struct Error {
 
 /// A packet and its number.
 pub fn decode(bytes: &[u8]) -> Decoded<(Packet, u8)> {
+    decoded(bytes, false)
+}
+
+/// As [`decode`]; behind a switch to a `plugin` what is no packet of the protocol is that plugin's,
+/// as the prompt of MariaDB's dialog is, which starts with its kind.
+fn decoded(bytes: &[u8], plugin: bool) -> Decoded<(Packet, u8)> {
     let Some([low, middle, high, number]) = bytes.first_chunk() else {
         return Ok(None);
     };
@@ -165,6 +174,7 @@ pub fn decode(bytes: &[u8]) -> Decoded<(Packet, u8)> {
         [1, ..] => Packet::More,
         [0xfe, plugin @ ..] => Packet::Switch { ed25519: plugin.starts_with(b"client_ed25519\0") },
         [0xff, low, high, rest @ ..] => Packet::Error(error([*low, *high], rest)),
+        [_, ..] if plugin => Packet::More,
         [kind, ..] => return Err(format!("a packet that starts with {kind}").into()),
         [] => return Err("an empty packet".into()),
     };
@@ -188,8 +198,9 @@ fn greeting(rest: &[u8]) -> Result<Packet, Wrong> {
 /// SQLSTATE follows a `#`; it is left out before the capabilities are agreed upon.
 fn error(number: [u8; 2], rest: &[u8]) -> Error {
     /// Errors of the login itself with another SQLSTATE than 28000: client too old for the account,
-    /// password expired (two), account locked, TLS wanted, account locked in MariaDB.
-    const OF_THE_ACCOUNT: [u16; 6] = [1251, 1820, 1862, 3118, 3159, 4151];
+    /// password expired (two), account locked, TLS wanted, account blocked by wrong passwords and
+    /// account locked in MariaDB.
+    const OF_THE_ACCOUNT: [u16; 7] = [1251, 1820, 1862, 3118, 3159, 4150, 4151];
     let number = u16::from_le_bytes(number);
     let (state, text) = match rest {
         [b'#', rest @ ..] => rest.split_at_checked(5).unwrap_or((b"", rest)),
@@ -236,6 +247,14 @@ mod tests {
 
     fn denied(of_the_account: bool, text: &str) -> Packet {
         Packet::Error(Error { of_the_account, text: text.into() })
+    }
+
+    #[test]
+    fn what_a_plugin_says_is_its_own() {
+        let prompt = b"\x0b\0\0\x04\x04Password: ";
+        assert_eq!(decoded(prompt, true), Ok(Some(((Packet::More, 4), prompt.len()))));
+        assert!(decode(prompt).is_err());
+        assert!(matches!(decoded(LOCKED, true), Ok(Some(((Packet::Error(_), _), _)))));
     }
 
     #[test]

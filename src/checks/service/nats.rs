@@ -72,17 +72,22 @@ impl Nats {
             Some(_) if !first && !required && !says("tls_available") => {
                 Err(Failure::mismatch("INFO", "offers no TLS", "TLS, as --tls says"))
             }
-            None if required => Err(Failure::mismatch("INFO", "requires TLS", "--tls")),
-            // To go on without a user would be an authentication error in the server's log, at
-            // every check.
-            None if matches!(self.login, Login::Nobody) && says("auth_required") => {
-                Healthy::saw(["NATS ", &version(&info), ", wants credentials"].concat())
+            // Those of clusters, leaf nodes and gateways refuse a client as one without credentials.
+            _ if ["lnoc", "leafnode_urls", "gateway"]
+                .iter()
+                .any(|name| field(&info, name).is_some()) =>
+            {
+                Err(Failure::mismatch("INFO", "of a port for other servers", "one for clients"))
             }
+            None if required => Err(Failure::mismatch("INFO", "requires TLS", "--tls")),
             tls => {
                 if let (Some(tls), false) = (tls, first) {
                     talk = talk.secure(tls)?;
                 }
-                self.ping(&info, &mut talk)
+                match self.login {
+                    Login::Nobody if says("auth_required") => last_word(&info, &mut talk),
+                    _ => self.ping(&info, &mut talk),
+                }
             }
         };
         talk.close();
@@ -140,6 +145,21 @@ impl Nats {
         text.push_str("}\r\nPING\r\n");
         text.into_bytes()
     }
+}
+
+/// A server that wants a login which was not given: to go on would be an authentication error in its
+/// log, at every check. One that is full or about to end says so behind its INFO.
+fn last_word(info: &str, talk: &mut Conversation<'_>) -> Verdict {
+    /// A server that is asked nothing more closes at once.
+    const PATIENCE: Duration = Duration::from_millis(250);
+    let until = Deadline::after(PATIENCE).min(talk.watch().deadline());
+    if talk.hears_last(until)? {
+        let answer = talk.receive("PONG", reply)?;
+        if answer.starts_with("-ERR") {
+            return Err(answered("INFO", &answer, "no more"));
+        }
+    }
+    Healthy::saw(["NATS ", &version(info), ", wants credentials"].concat())
 }
 
 /// The first line of a server.
