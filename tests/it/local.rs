@@ -39,7 +39,11 @@ fn sleeper(folder: &Folder, name: &str) -> Running {
     let path = folder.path(name);
     copy(Path::new("/bin/sleep"), &path);
     let child = Command::new(path).arg("60").spawn().expect("sleep");
-    wait_until(|| stat(child.id()).contains(&format!("({}", &name[..name.len().min(15)])));
+    // The kernel sets comm first, and has the arguments a moment later.
+    let cmdline = format!("/proc/{}/cmdline", child.id());
+    wait_until(|| {
+        fs::read_to_string(&cmdline).is_ok_and(|args| args.contains(&format!("/{name}\0")))
+    });
     Running(child)
 }
 
