@@ -198,9 +198,9 @@ fn greeting(rest: &[u8]) -> Result<Packet, Wrong> {
 /// SQLSTATE follows a `#`; it is left out before the capabilities are agreed upon.
 fn error(number: [u8; 2], rest: &[u8]) -> Error {
     /// Errors of the login itself with another SQLSTATE than 28000: client too old for the account,
-    /// password expired (two), account locked, TLS wanted, account blocked by wrong passwords and
+    /// password expired (two), account locked, TLS wanted, account blocked by wrong passwords (two) and
     /// account locked in MariaDB.
-    const OF_THE_ACCOUNT: [u16; 7] = [1251, 1820, 1862, 3118, 3159, 4150, 4151];
+    const OF_THE_ACCOUNT: [u16; 8] = [1251, 1820, 1862, 3118, 3159, 3955, 4150, 4151];
     let number = u16::from_le_bytes(number);
     let (state, text) = match rest {
         [b'#', rest @ ..] => rest.split_at_checked(5).unwrap_or((b"", rest)),
