@@ -67,12 +67,11 @@ pub fn stderr(line: &str) {
 /// As [`stderr`], for what a run without `--verbose` waits for: left out where it would take the
 /// verdicts' room.
 pub fn notice(line: &str) {
-    let line = brief(line, NOTICES - 1);
-    let length = line.len() + 1;
-    if NOTICED.fetch_add(length, Ordering::Relaxed) + length <= NOTICES {
-        stderr(&line);
+    let line = brief(line, NOTICES - 1) + "\n";
+    if NOTICED.fetch_add(line.len(), Ordering::Relaxed) + line.len() <= NOTICES {
+        put(stdio::stderr(), &line);
     } else {
-        NOTICED.fetch_sub(length, Ordering::Relaxed);
+        NOTICED.fetch_sub(line.len(), Ordering::Relaxed);
     }
 }
 

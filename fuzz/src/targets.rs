@@ -152,7 +152,7 @@ fn expand(data: &[u8]) {
 }
 
 fn parsed(data: &[u8]) -> Target {
-    Target::parse(&Text { typed: data.to_vec(), meant: data.to_vec(), yielded: Vec::new() })
+    Target::parse(&Text::plain(data))
 }
 
 /// A target as it is typed. Userinfo is masked; the host that is shown is one that parses.

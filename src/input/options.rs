@@ -21,6 +21,12 @@ pub struct Text {
 }
 
 impl Text {
+    /// Text without expansions: it means what is typed.
+    pub fn plain(text: impl Into<Vec<u8>>) -> Self {
+        let typed = text.into();
+        Self { meant: typed.clone(), typed, yielded: Vec::new() }
+    }
+
     /// As typed, for messages.
     pub fn shown(&self) -> String {
         String::from_utf8_lossy(&self.typed).into_owned()
@@ -123,7 +129,7 @@ fn wrong(flag: Flag, words: &str) -> Usage {
 /// Options for the tests of the checks: flags with their values, all the check's own.
 #[cfg(test)]
 pub(crate) fn given(options: &[(Flag, &str)]) -> Vec<Given> {
-    let text = |value: &str| Text { typed: value.into(), meant: value.into(), yielded: Vec::new() };
+    let text = |value: &str| Text::plain(value);
     options
         .iter()
         .map(|(flag, value)| Given {

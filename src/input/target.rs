@@ -284,7 +284,7 @@ mod tests {
     use super::*;
 
     fn target(text: &str) -> Target {
-        Target::parse(&Text { typed: text.into(), meant: text.into(), yielded: Vec::new() })
+        Target::parse(&Text::plain(text))
     }
 
     fn parts(text: &str) -> (String, Option<u16>, String) {

@@ -120,11 +120,10 @@ class Container:
             time.sleep(0.1)
 
     def ready(self, target):
-        """Itself, once its service answers: it has been started, and on a busy machine that is all."""
+        """Waits until its service answers: it has been started, and on a busy machine that is all."""
         done = self.exec("/healthcheck", "--wait", "30s", "--interval", "100ms", target)
         if done.returncode != 0:
             raise AssertionError(f"{done.stdout}{done.stderr}{self.logs()}")
-        return self
 
     def exec(self, *command, **options):
         return docker("exec", self.name, *command, ok=False, **options)

@@ -1,6 +1,6 @@
 //! Requests: where to, what is sent, and where a redirect leads.
 
-use crate::input::{Authority, Flag, Host, Options, Target, Usage, value};
+use crate::input::{Authority, Flag, Host, Options, Target, Text, Usage, value};
 use crate::text::{Wrong, base64, before, cut, cut_last};
 use crate::verdict::hex_digits;
 
@@ -60,7 +60,7 @@ impl Url {
             _ => (self.secure, location.as_str()),
         };
         if rest.starts_with("//") {
-            let text = value_text(&format!("{}:{rest}", if secure { "https" } else { "http" }));
+            let text = Text::plain(format!("{}:{rest}", if secure { "https" } else { "http" }));
             let target = Target::parse(&text);
             return match target.authority() {
                 Ok(to) => Leads::To(Self::of(secure, to, absolute(&to.path))),
@@ -90,10 +90,6 @@ fn absolute(path: &str) -> String {
         true => path.to_owned(),
         false => ["/", path].concat(),
     }
-}
-
-fn value_text(text: &str) -> crate::input::Text {
-    crate::input::Text { typed: text.into(), meant: text.into(), yielded: Vec::new() }
 }
 
 /// RFC 9110 sections 4.2.1 and 4.2.2.
@@ -304,7 +300,7 @@ mod tests {
     use super::*;
 
     fn url(text: &str) -> Url {
-        let target = Target::parse(&value_text(text));
+        let target = Target::parse(&Text::plain(text));
         Url::new(target.scheme == "https", target.authority().expect(text)).expect(text)
     }
 

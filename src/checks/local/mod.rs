@@ -202,11 +202,7 @@ mod fixture {
         target: &str,
         options: &[(Flag, &str)],
     ) -> Result<T, String> {
-        let target = Target::parse(&Text {
-            typed: target.into(),
-            meant: target.into(),
-            yielded: Vec::new(),
-        });
+        let target = Target::parse(&Text::plain(target));
         let own = given(options);
         let check = parse(&target, &Options { own: &own, defaults: &[] })
             .map_err(|wrong| wrong.to_string())?;

@@ -217,11 +217,7 @@ mod tests {
     use crate::watch::Log;
 
     fn parse(target: &str, options: &[(Flag, &str)]) -> Result<Fcgi, Usage> {
-        let target = Target::parse(&Text {
-            typed: target.into(),
-            meant: target.into(),
-            yielded: Vec::new(),
-        });
+        let target = Target::parse(&Text::plain(target));
         Fcgi::parse(&target, &Options { own: &given(options), defaults: &[] })
     }
 

@@ -137,11 +137,7 @@ mod tests {
     use crate::input::Text;
 
     fn parse(target: &str) -> Result<Mqtt, Usage> {
-        let target = Target::parse(&Text {
-            typed: target.into(),
-            meant: target.into(),
-            yielded: Vec::new(),
-        });
+        let target = Target::parse(&Text::plain(target));
         Mqtt::parse(&target, &Options { own: &[], defaults: &[] })
     }
 

@@ -235,8 +235,7 @@ mod tests {
     const WELCOME: &[u8] = b"\x07\0\0\x02\0\0\0\x02\0\0\0";
 
     fn parse(text: &str) -> Result<Mysql, String> {
-        let target =
-            Target::parse(&Text { typed: text.into(), meant: text.into(), yielded: Vec::new() });
+        let target = Target::parse(&Text::plain(text));
         Mysql::parse(&target, &Options { own: &[], defaults: &[] })
             .map_err(|usage| usage.to_string())
     }

@@ -191,11 +191,7 @@ mod tests {
     use crate::input::Text;
 
     fn parse(target: &str) -> Result<Nats, Usage> {
-        let target = Target::parse(&Text {
-            typed: target.into(),
-            meant: target.into(),
-            yielded: Vec::new(),
-        });
+        let target = Target::parse(&Text::plain(target));
         Nats::parse(&target, &Options { own: &[], defaults: &[] })
     }
 

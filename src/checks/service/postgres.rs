@@ -236,8 +236,7 @@ mod tests {
     const NEGOTIATE: &[u8] = b"v\x00\x00\x00\x13\x00\x03\x00\x00\x00\x00\x00\x01_pq_.x\x00";
 
     fn parse(text: &str) -> Result<Postgres, String> {
-        let target =
-            Target::parse(&Text { typed: text.into(), meant: text.into(), yielded: Vec::new() });
+        let target = Target::parse(&Text::plain(text));
         Postgres::parse(&target, &Options { own: &[], defaults: &[] })
             .map_err(|usage| usage.to_string())
     }

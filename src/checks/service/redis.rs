@@ -108,11 +108,7 @@ mod tests {
     use crate::input::Text;
 
     fn parse(target: &str) -> Result<Redis, Usage> {
-        let target = Target::parse(&Text {
-            typed: target.into(),
-            meant: target.into(),
-            yielded: Vec::new(),
-        });
+        let target = Target::parse(&Text::plain(target));
         Redis::parse(&target, &Options { own: &[], defaults: &[] })
     }
 

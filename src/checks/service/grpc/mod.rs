@@ -230,8 +230,7 @@ mod tests {
 
     fn grpc(text: &str, options: &[(Flag, &str)]) -> Result<Grpc, String> {
         let own: Vec<Given> = given(options);
-        let target =
-            Target::parse(&Text { typed: text.into(), meant: text.into(), yielded: Vec::new() });
+        let target = Target::parse(&Text::plain(text));
         let options = Options { own: &own, defaults: &[] };
         Grpc::parse(&target, &options).map_err(|usage| usage.to_string())
     }
