@@ -27,7 +27,11 @@ NAMES = "localhost db cache cache.internal api app config broker broker-1 mq.int
 
 
 def start(*command, **options):
-    return subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, **options)
+    STARTED.append(subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, **options))
+    return STARTED[-1]
+
+
+STARTED = []
 
 
 def done(*command, **options):
@@ -370,21 +374,24 @@ def main():
         scripted(2181, answers=[(b"ruok", b"imok")])
         scripted(25, b"220 mail.example.org ESMTP\r\n")
         scripted(993, b"* OK ready\r\n", tls=True)
-        server, plain, tls = grpc_server()
-        fork(50051, plain, tls=tls)
-        fork("/run/app.sock", f"{HOME}/http.sock", h2=plain)
         broker = peer("kafka_peer.py", "broker")
         fork(9092, broker)
         fork(9093, broker)
         fork(27017, peer("mongodb_peer.py", "primary"))
         for step in slow:
             step.result()
+    # After all that forks: gRPC starts threads in the child, and these abort once its descriptors are closed, before it executes.
+    server, plain, tls = grpc_server()
+    fork(50051, plain, tls=tls)
+    fork("/run/app.sock", f"{HOME}/http.sock", h2=plain)
     wanted = [53, 80, 1883, 3306, 4222, 5432, 8080, 8443, 8883, 9000, 11211, 16379, "/run/memcached.sock", "/run/php/php-fpm.sock", "/run/mysqld/mysqld.sock",
               "/run/postgresql/.s.PGSQL.5432", 5353]  # fmt: skip
     end = time.monotonic() + 60
     while missing := [where for where in wanted if not up(where)]:
         if time.monotonic() > end:
-            sys.exit(f"not up: {missing}")
+            logs = "".join(f"{log.name}:\n{log.read_text()[-2000:]}" for log in sorted(HOME.glob("*.log")))
+            ended = {process.args[0]: process.returncode for process in STARTED if process.poll() is not None}
+            sys.exit(f"not up: {missing}, ended: {ended}\n{logs}")
         time.sleep(0.1)
     print("ready", flush=True)
     server.wait_for_termination()
