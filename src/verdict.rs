@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::text::find;
+use crate::text::{find, hex_digits};
 
 /// The answer of one check.
 pub type Verdict = Result<Healthy, Failure>;
@@ -272,13 +272,6 @@ pub fn escape(c: char, line: &mut String) {
 fn hex(byte: u8, line: &mut String) {
     line.push_str("\\x");
     hex_digits(byte, line);
-}
-
-/// Appends the two digits of a byte.
-pub fn hex_digits(byte: u8, line: &mut String) {
-    for nibble in [byte >> 4, byte & 15] {
-        line.push(char::from_digit(u32::from(nibble), 16).unwrap_or('?'));
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -140,8 +140,13 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// As [`Watch::wait`], for several at once.
-    pub fn poll(&self, fds: &mut [PollFd<'_>], until: Deadline) -> io::Result<()> {
+    /// As [`Watch::wait`], until there is something to read from one of several.
+    pub fn hears<T>(&self, sockets: &[(T, OwnedFd)], until: Deadline) -> io::Result<()> {
+        let fds = sockets.iter().map(|(_, fd)| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN));
+        self.poll(&mut fds.collect::<Vec<_>>(), until)
+    }
+
+    fn poll(&self, fds: &mut [PollFd<'_>], until: Deadline) -> io::Result<()> {
         loop {
             let pause = self.pause(until)?;
             let pause = timespec(pause);

@@ -735,7 +735,8 @@ fn php(port: u16) -> (Server, String) {
     );
     folder.file("down.php", "<?php http_response_code(503); echo 'db: down';");
     folder.file("fatal.php", "<?php no_such_function();");
-    folder.file("large.php", "<?php echo str_repeat('x', 100000);");
+    folder.file("large.php", "<?php echo str_repeat('x', 1000000), 'end';");
+    folder.file("larger.php", "<?php echo str_repeat('x', 1100000);");
     folder.file("slow.php", "<?php sleep(30);");
     folder.file("query.php", "<?php echo $_SERVER['REQUEST_METHOD'], ' ', $_GET['a'];");
     let server = Server::start(folder, "php-fpm8.2", &["-y", &conf], &[]);
@@ -769,7 +770,8 @@ fn php_fpm() {
     assert_eq!(healthy(&[&script("down.php"), "--status", "5xx"]), "503 Service Unavailable");
     let fatal = unhealthy(&[&script("fatal.php")]);
     has(&fatal, "status 500 Internal Server Error, want 200-399: PHP message: PHP Fatal error:");
-    has(&unhealthy(&[&script("large.php")]), "an answer over 64 KiB, which is not judged");
+    assert_eq!(healthy(&[&script("large.php"), "-e", "end"]), "200");
+    has(&unhealthy(&[&script("larger.php")]), "an answer over 1 MiB, which is not judged");
     healthy(&[&format!("{}?a=b%20c", script("query.php")), "-e", "GET b c"]);
     has(
         &unhealthy(&["-t", "500ms", &script("slow.php")]),

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::file;
 use crate::input::target::authority_start;
 use crate::input::{Text, Usage};
-use crate::text::{Wrong, find, piece};
+use crate::text::{Wrong, contains, find, hex_digits, piece};
 
 /// Looks up an environment variable.
 pub type Env<'a> = &'a dyn Fn(&OsStr) -> Option<OsString>;
@@ -77,9 +77,9 @@ fn expand(typed: &[u8], env: Env<'_>, literal: std::ops::Range<usize>) -> Result
 fn percent_encode(byte: u8, out: &mut Vec<u8>) {
     match byte {
         b'%' | b'/' | b'?' | b'#' | b'@' | b'[' | b']' => {
-            let digit =
-                |nibble: u8| b"0123456789ABCDEF".get(usize::from(nibble)).copied().unwrap_or(b'0');
-            out.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 15)]);
+            let mut code = String::from("%");
+            hex_digits(byte, &mut code);
+            out.extend_from_slice(code.as_bytes());
         }
         plain => out.push(plain),
     }
@@ -100,9 +100,10 @@ fn look_up(inside: &[u8], env: Env<'_>) -> Result<Vec<u8>, Usage> {
     };
     // The default may be a secret.
     let shown = String::from_utf8_lossy(name);
-    if name.is_empty() || !name.iter().enumerate().all(fits) {
+    let nested = default.is_some_and(|text| contains(text, b"${"));
+    if nested || name.is_empty() || !name.iter().enumerate().all(fits) {
         return Err(Usage::new(format!(
-            "${{{shown}}}: want ${{NAME}}, ${{NAME:-text}} or ${{file:/path}}; $${{ is a literal ${{"
+            "${{{shown}}}: want ${{NAME}}, ${{NAME:-text}} or ${{file:/path}}, none in another; $${{ is a literal ${{"
         )));
     }
     let value = env(OsStr::from_bytes(name)).filter(|value| !value.is_empty());
@@ -237,6 +238,10 @@ mod tests {
             ("${}", "want ${NAME}"),
             ("${1X}", "want ${NAME}"),
             ("${A-B}", "want ${NAME}"),
+            (
+                "${A:-x${PORT}}",
+                "${A}: want ${NAME}, ${NAME:-text} or ${file:/path}, none in another",
+            ),
             ("${file:x}", "want an absolute path"),
             ("${file:/none}", "No such file or directory (os error 2)"),
             ("${file:/dev/zero}", "want a regular file"),
@@ -252,10 +257,10 @@ mod tests {
             |typed: &str| String::from_utf8(target(typed.as_bytes(), &env).expect(typed).meant);
         assert_eq!(
             meant("redis://:${PASS}@h/${PORT}"),
-            Ok("redis://:p%2Fw%40x%25y:z@h/8080".into())
+            Ok("redis://:p%2fw%40x%25y:z@h/8080".into())
         );
-        assert_eq!(meant("redis://:${PASS}$${x@h"), Ok("redis://:p%2Fw%40x%25y:z${x@h".into()));
-        assert_eq!(meant(":${PASS}@h/?http://x"), Ok(":p%2Fw%40x%25y:z@h/?http://x".into()));
+        assert_eq!(meant("redis://:${PASS}$${x@h"), Ok("redis://:p%2fw%40x%25y:z${x@h".into()));
+        assert_eq!(meant(":${PASS}@h/?http://x"), Ok(":p%2fw%40x%25y:z@h/?http://x".into()));
         assert_eq!(meant("http://h/${PASS}@x"), Ok("http://h/p/w@x%y:z@x".into()));
     }
 

@@ -7,11 +7,10 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, SocketType, connect, recv, send};
 
@@ -246,11 +245,7 @@ fn ask(
             }
             let until =
                 if search.found.is_empty() { again } else { Deadline::after(GRACE).min(again) };
-            let mut fds: Vec<_> = sockets
-                .iter()
-                .map(|(_, socket)| PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN))
-                .collect();
-            if let Err(error) = watch.poll(&mut fds, until) {
+            if let Err(error) = watch.hears(&sockets, until) {
                 let over = watch.deadline().remaining().is_none() || !search.found.is_empty();
                 if over || search.is_settled(true) {
                     search.refused = Some(error);

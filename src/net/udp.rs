@@ -2,10 +2,9 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, SocketType, connect, recv, send};
 
@@ -91,12 +90,9 @@ fn exchange(
         }
         let again = Deadline::after(AGAIN);
         loop {
-            let mut fds: Vec<_> = open
-                .iter()
-                .map(|(_, socket)| PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN))
-                .collect();
-            match watch.poll(&mut fds, until.min(again)) {
-                Err(_) if until.remaining().is_some() => break,
+            match watch.hears(open, until.min(again)) {
+                // A signal moves the deadline of the watch only.
+                Err(_) if until.min(watch.deadline()).remaining().is_some() => break,
                 ready => ready?,
             }
             let answered = visit(open, watch, &mut |address, socket| match recv(

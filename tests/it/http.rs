@@ -246,7 +246,12 @@ fn bodies_are_read_as_they_are_framed() {
         (
             "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x01\x02",
             &["-e", "x"],
-            Err("body of 3 bytes in the coding gzip, want \"x\" in it"),
+            Err("body of 3 bytes, want \"x\" in it: \\x1f\\x01\\x02: in the coding gzip"),
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 3\r\n\r\n\x1f\x01\x02",
+            &["--expect-json", "/ok=true"],
+            Err(": in the coding br\n"),
         ),
         (
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",

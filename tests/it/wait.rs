@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Read;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
@@ -172,6 +172,31 @@ fn signals_end_it_at_once() {
             );
             run.within(Duration::from_secs(3));
         }
+    }
+}
+
+#[test]
+fn a_signal_ends_what_asks_in_datagrams() {
+    let silent = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    silent.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    let at = silent.local_addr().expect("an address");
+    let (udp, dns) = (format!("udp://{at}"), format!("dns://{at}/example.org"));
+    let runs: [&[&str]; 2] = [&[&udp, "--send", "x", "-e", "y"], &[&dns]];
+    for args in runs {
+        let mut command = command(args);
+        command.args(["-w", "60s", "-t", "50s"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().expect("the executable starts");
+        silent.recv(&mut [0; 512]).expect("a question");
+        assert!(Command::new("kill").arg(child.id().to_string()).status().expect("kill").success());
+        let run = ended(child);
+        assert_eq!(run.code, Some(1), "{args:?}: {run:?}");
+        assert!(run.out.contains("stopped by a signal while reading from"), "{run:?}");
+        run.within(Duration::from_secs(3));
+        // Asked again once or twice on a slow machine, and not for as long as there is time.
+        silent.set_nonblocking(true).expect("an option");
+        let more = (0..100).take_while(|_| silent.recv(&mut [0; 512]).is_ok()).count();
+        silent.set_nonblocking(false).expect("an option");
+        assert!(more < 10, "{args:?}: asked {more} times more");
     }
 }
 

@@ -179,7 +179,8 @@ fn greeted(port: u16) -> TcpStream {
 
 #[test]
 fn mariadb() {
-    let mariadb = Mariadb::start(&["--plugin-load-add=auth_ed25519"]);
+    let mariadb =
+        Mariadb::start(&["--plugin-load-add=auth_ed25519", "--plugin-load-add=auth_pam_v1"]);
     mariadb.sql(
         "create user quiet@'%'; create user native@'%' identified by 'x'; \
          create user ed@'%' identified via ed25519 using password('x'); \
@@ -190,6 +191,7 @@ fn mariadb() {
     it_says_how_it_answers_a_login(&mariadb);
     two_hundred_checks_leave_no_connect_error(&mariadb, relayed);
     whoever_logs_in_is_not_logged(&mariadb, relayed);
+    a_dialog_is_no_connect_error(&mariadb, relayed);
     whoever_hangs_up_is_blocked(&mariadb, relayed);
     a_full_server_is_unhealthy(&mariadb);
 }
@@ -207,6 +209,12 @@ fn it_says_how_it_answers_a_login(mariadb: &Mariadb) {
     assert_eq!(saw("sock@"), answers("1698 (28000) Access denied for user 'sock'@'localhost'"));
     assert_eq!(saw("locked@"), answers("4151 (HY000) Access denied, this account is locked"));
     assert_eq!(saw("quiet@"), format!("version {version}, accepts quiet"));
+    // What ed25519 takes for a wrong password counts as one: docs/mysql.md warns of it.
+    mariadb.sql("set global max_password_errors = 1");
+    saw("ed@");
+    let blocked = saw("ed@");
+    assert!(blocked.starts_with(&answers("4150 (HY000) User is blocked because")), "{blocked}");
+    mariadb.sql("set global max_password_errors = default; flush privileges");
     let socket = format!("unix:{}", mariadb.socket);
     assert_eq!(healthy(&["mariadb://localhost", "--connect-to", &socket]), no("healthcheck"));
 }
@@ -238,6 +246,20 @@ fn whoever_logs_in_is_not_logged(mariadb: &Mariadb, relayed: u16) {
         (count == "0").then_some(())
     });
     assert_eq!(mariadb.log(), "");
+}
+
+/// Also users that there are not are asked by the plugin of one of those that there are.
+fn a_dialog_is_no_connect_error(mariadb: &Mariadb, relayed: u16) {
+    mariadb.sql("create user pam@'%' identified via pam");
+    for n in 0..4 * MAX_CONNECT_ERRORS {
+        let user = ["pam@", ""][n % 2];
+        let saw = healthy(&[&format!("mysql://{user}127.0.0.1:{relayed}")]);
+        assert!(user.is_empty() || saw.ends_with(", asks for a password"), "{saw}");
+    }
+    mariadb.sql("drop user pam@'%'");
+    assert_eq!(mariadb.remembers(), "YES\t0\t0");
+    let log = mariadb.log();
+    assert!(!log.contains("Aborted connection"), "{log}");
 }
 
 /// The twin: what a check would do that ends after the greeting.
@@ -307,6 +329,10 @@ fn tls_inside_the_protocol() {
     assert!(healthy(&[&target, "-4"]).contains("1045 (28000) Access denied"));
     let other = unhealthy(&[&target, "-4", "--tls"]);
     assert!(other.contains("TLS handshake with 127.0.0.1"), "{other}");
+    // A handshake that this side refuses counts there: docs/mysql.md says so.
+    mariadb.sql("create user somebody@'%'");
+    unhealthy(&[&format!("mysql://localhost:{}", relay(mariadb.port)), "-4", "--tls"]);
+    eventually("a connect error", || (mariadb.remembers() == "YES\t1\t1").then_some(()));
 
     let plain = Mariadb::start(&[]);
     let relayed = relay(plain.port);

@@ -227,18 +227,20 @@ impl Http {
             let fresh = exchange.decoded.get(from..).unwrap_or_default();
             missing.retain(|text| !contains(fresh, text));
             searched = exchange.decoded.len();
-            if missing.is_empty() && (complete || self.json.is_empty()) {
+            if complete || missing.is_empty() && self.json.is_empty() {
                 break;
-            }
-            if let (true, Some(text)) = (complete, missing.first()) {
-                return Err(exchange.without(text));
             }
             exchange.fill()?;
         }
-        for wanted in &self.json {
-            wanted.judge(&exchange.decoded)?;
-        }
-        Ok(())
+        let judged = match missing.first() {
+            Some(text) => Err(exchange.without(text)),
+            None => self.json.iter().try_for_each(|wanted| wanted.judge(&exchange.decoded)),
+        };
+        judged.map_err(|failure| match exchange.head.all("content-encoding").next() {
+            // None was asked for, but it may be why (RFC 9110 section 8.4).
+            Some(coding) => failure.with(&format!("in the coding {}", quote(coding))),
+            None => failure,
+        })
     }
 }
 
@@ -330,13 +332,7 @@ impl Exchange<'_> {
     }
 
     fn without(&self, text: &[u8]) -> Failure {
-        let coding = self.head.all("content-encoding").next();
-        let got = match coding {
-            Some(coding) => {
-                format!("of {} bytes in the coding {}", self.decoded.len(), quote(coding))
-            }
-            None => format!("of {} bytes", self.decoded.len()),
-        };
+        let got = format!("of {} bytes", self.decoded.len());
         let want = format!("\"{}\" in it", quote(text));
         Failure::mismatch("body", &got, &want).with(&quote(&self.decoded))
     }

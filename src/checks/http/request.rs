@@ -1,8 +1,7 @@
 //! Requests: where to, what is sent, and where a redirect leads.
 
 use crate::input::{Authority, Flag, Host, Options, Target, Text, Usage, value};
-use crate::text::{Wrong, base64, before, cut, cut_last};
-use crate::verdict::hex_digits;
+use crate::text::{Wrong, base64, before, cut, cut_last, hex_digits};
 
 /// A URL's parts that a request is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]

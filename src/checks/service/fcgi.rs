@@ -3,7 +3,7 @@
 use super::{ask, open, parts};
 use crate::input::value::{self, StatusSet};
 use crate::input::{Flag, Options, Target, Usage};
-use crate::net::stream::{Decoded, MESSAGE};
+use crate::net::stream::Decoded;
 use crate::net::{Peer, Secure};
 use crate::text::{Wrong, contains, cut};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
@@ -48,6 +48,8 @@ impl Fcgi {
 
     /// Asks, reads to the end of the request, and judges.
     pub fn run(&self, watch: &Watch<'_>) -> Verdict {
+        /// The most of an answer, errors included, that is judged: a status page lists every worker.
+        const ANSWER: usize = 1 << 20;
         let mut talk = open(&self.peer, watch)?;
         let mut request = self.request.as_slice();
         let (mut out, mut errors) = (Vec::new(), Vec::new());
@@ -64,8 +66,8 @@ impl Fcgi {
                 _ => {}
             }
             // Empty records count too, or there would be no end of them.
-            if out.len() + errors.len() > MESSAGE || records > 16_384 {
-                return Err(watch.protocol("an answer over 64 KiB, which is not judged"));
+            if out.len() + errors.len() > ANSWER || records > 16_384 {
+                return Err(watch.protocol("an answer over 1 MiB, which is not judged"));
             }
         };
         talk.close();

@@ -7,8 +7,8 @@ use crate::deadline::Deadline;
 use crate::input::{Options, Target, Usage};
 use crate::net::stream::{Conversation, Decoded};
 use crate::net::{Peer, Secure};
-use crate::text::{contains, cut_at};
-use crate::verdict::{Failure, Healthy, Verdict, hex_digits, quote};
+use crate::text::{contains, cut_at, hex_digits};
+use crate::verdict::{Failure, Healthy, Verdict, quote};
 use crate::watch::Watch;
 
 /// A NATS server.
