@@ -110,6 +110,11 @@ impl Failure {
         Self(Box::new((Step::Judge, format!("{what} {got}, want {want}"))))
     }
 
+    /// Something was found without a `text`; the start of it is shown.
+    pub fn lacks(what: &str, got: &str, text: &[u8], seen: &[u8]) -> Self {
+        Self::mismatch(what, got, &format!("\"{}\" in it", quote(text))).with(&quote(seen))
+    }
+
     /// Adds more words behind a colon; none when they are empty.
     pub fn with(mut self, more: &str) -> Self {
         if !more.is_empty() {

@@ -98,8 +98,7 @@ impl<'a> Wanted<'a> {
 
     pub(super) fn mismatch(&self, missing: &[u8], why: &str) -> Failure {
         let got = format!("of {} bytes, {why}", self.seen.len());
-        let want = format!("\"{}\" in it", quote(missing));
-        let failure = Failure::mismatch("reply", &got, &want).with(&quote(&self.seen));
+        let failure = Failure::lacks("reply", &got, missing, &self.seen);
         failure.with(net::stream::recognise(&self.seen).unwrap_or_default())
     }
 }

@@ -120,9 +120,8 @@ impl File {
                     0 => format!("of {}", Size(total)),
                     _ => format!("searched for {}", Size(total)),
                 };
-                let want = format!("\"{}\" in it", quote(text));
                 let shown = if total <= 200 { seen } else { &[] };
-                return Err(Failure::mismatch("content", &got, &want).with(&quote(shown)));
+                return Err(Failure::lacks("content", &got, text, shown));
             }
             let from = filled.saturating_sub(kept);
             window.copy_within(from..filled, 0);

@@ -88,15 +88,14 @@ impl Fcgi {
         }
         let (status, line, body) =
             head(out).map_err(|wrong| watch.protocol(wrong).with(&said(errors)))?;
-        let seen = said(if errors.trim_ascii().is_empty() { body } else { errors });
+        let seen = if errors.trim_ascii().is_empty() { body } else { errors }.trim_ascii();
         if !self.status.contains(status) {
-            return Err(Failure::mismatch("status", &line, self.status.text()).with(&seen));
+            return Err(Failure::mismatch("status", &line, self.status.text()).with(&quote(seen)));
         }
         match self.expect.iter().find(|text| !contains(body, text)) {
             Some(text) => {
                 let got = ["of ", &body.len().to_string(), " bytes"].concat();
-                let want = ["\"", &quote(text), "\" in it"].concat();
-                Err(Failure::mismatch("body", &got, &want).with(&seen))
+                Err(Failure::lacks("body", &got, text, seen))
             }
             None => Healthy::saw(line),
         }
