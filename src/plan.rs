@@ -87,9 +87,8 @@ impl Plan {
         let stop = signal::stop();
         // Progress tells what is waited for.
         let log = Log { waiting: false, ..log };
-        let mut left = time;
         loop {
-            let report = self.once(started, Some(left), stop, log);
+            let report = self.once(started, Some(deadline), stop, log);
             let Some(rest) = deadline.remaining().filter(|_| !report.healthy) else {
                 return report;
             };
@@ -101,27 +100,34 @@ impl Plan {
                 progress.stopped();
             }
             match deadline.remaining() {
-                Some(rest) if !stopped && last => {
+                Some(_) if !stopped && last => {
                     // So short a try may fail for that alone: then the reason stays the last one.
-                    let end = self.once(started, Some(rest), stop, log);
-                    return if end.healthy { end } else { report };
+                    let end = self.once(started, Some(deadline), stop, log);
+                    if end.healthy {
+                        return end;
+                    }
+                    if self::stopped(stop, Duration::ZERO) {
+                        progress.stopped();
+                    }
+                    return report;
                 }
-                Some(rest) if !stopped => left = rest,
+                Some(_) if !stopped => {}
                 _ => return report,
             }
         }
     }
 
-    /// One try of all checks at once, each bounded by its own timeout and by `most`.
+    /// One try of all checks at once, each bounded by its own timeout and by `end`.
     fn once(
         &self,
         started: Instant,
-        most: Option<Duration>,
+        end: Option<Deadline>,
         stop: Option<BorrowedFd<'static>>,
         log: Log,
     ) -> Report<'_> {
         let run = |named: &'_ Named| {
-            let time = most.map_or(named.timeout, |most| named.timeout.min(most));
+            let left = end.map(|end| end.remaining().unwrap_or_default());
+            let time = left.map_or(named.timeout, |left| named.timeout.min(left));
             let watch = Watch::new(&named.label, time, log).until(stop);
             watch.enter(Step::Open, &named.label);
             let verdict = match named.check.run(&watch) {
@@ -160,12 +166,15 @@ fn stopped(stop: Option<BorrowedFd<'_>>, pause: Duration) -> bool {
         return false;
     };
     let until = Deadline::after(pause);
-    while let Some(left) = until.remaining() {
-        let left = timespec(left);
+    loop {
+        let left = until.remaining();
+        let pause = timespec(left.unwrap_or_default());
         // Interrupted, it goes on: SIGSTOP and SIGCONT do that.
-        if let Ok(1..) = poll(&mut [PollFd::from_borrowed_fd(stop, PollFlags::IN)], Some(&left)) {
+        if let Ok(1..) = poll(&mut [PollFd::from_borrowed_fd(stop, PollFlags::IN)], Some(&pause)) {
             return true;
         }
+        if left.is_none() {
+            return false;
+        }
     }
-    false
 }

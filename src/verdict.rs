@@ -260,6 +260,7 @@ pub fn escape(c: char, line: &mut String) {
         '\t' => line.push_str("\\t"),
         '\0'..='\x1f' | '\x7f' => hex(c as u8, line),
         '\u{80}'..='\u{9f}'
+        | '\u{61c}'
         | '\u{200e}'
         | '\u{200f}'
         | '\u{2028}'..='\u{202e}'
@@ -341,6 +342,7 @@ mod tests {
     fn quoting_forges_no_line() {
         assert_eq!(quote(b"a\r\nb\0\x1b[2J\xff\x7f"), "a\\r\\nb\\x00\\x1b[2J\\xff\\x7f");
         assert_eq!(quote("\u{2028}\u{202e}\u{85}é".as_bytes()), "\\u2028\\u202e\\u0085é");
+        assert_eq!(quote("\u{61c}".as_bytes()), "\\u061c");
         assert_eq!(quote(&[b'x'; 201]), "x".repeat(200) + "...");
         assert_eq!(quote(&[b'x'; 200]), "x".repeat(200));
         assert_eq!(brief("a\nbé", 6), "a\\nbé");

@@ -151,11 +151,7 @@ impl<'a> Watch<'a> {
             let pause = self.pause(until)?;
             let pause = timespec(pause);
             match self.poll_once(fds, &pause) {
-                _ if self.stopped.get() => {
-                    // Who waits in turns must not take it for the end of one.
-                    self.deadline.set(Deadline::new(self.started, Duration::ZERO));
-                    return Err(io::ErrorKind::TimedOut.into());
-                }
+                _ if self.stopped.get() => return Err(io::ErrorKind::TimedOut.into()),
                 Ok(0) | Err(Errno::INTR) => {}
                 Ok(_) => return Ok(()),
                 Err(error) => return Err(error.into()),
@@ -170,13 +166,21 @@ impl<'a> Watch<'a> {
         let mut all = fds.to_vec();
         all.push(PollFd::from_borrowed_fd(stop, PollFlags::IN));
         let ready = poll(&mut all, Some(pause));
-        self.stopped.set(all.pop().is_some_and(|stop| !stop.revents().is_empty()));
+        if all.pop().is_some_and(|stop| !stop.revents().is_empty()) {
+            self.stopped.set(true);
+            // Who waits in turns must not take it for the end of one.
+            self.deadline.set(Deadline::new(self.started, Duration::ZERO));
+        }
         fds.clone_from_slice(&all);
         ready
     }
 
     /// For work that waits for nobody but may be long: an error once the deadline has come.
     pub fn tick(&self) -> Result<(), Failure> {
+        if self.stop.is_some() {
+            // Only to hear of a signal.
+            let _ = self.poll_once(&mut [], &timespec(Duration::ZERO));
+        }
         self.pause(self.deadline()).map(drop).map_err(|late| self.io(late))
     }
 

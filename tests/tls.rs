@@ -32,6 +32,12 @@ use Wire::{Drip, Flip, Mute, Plain, Stall};
 use servers::{Server, Wire};
 
 /// One line of the matrix: `https://HOST:PORT/PATH OPTIONS` asked of a server.
+/// A greeting longer than what is held of it.
+const FLOOD: &str = match str::from_utf8(&[b'x'; 60_000]) {
+    Ok(text) => text,
+    Err(_) => "",
+};
+
 struct Row {
     server: Server,
     /// The target's host and path, or a whole target with `PORT` in it, and the options.
@@ -275,6 +281,7 @@ const MATRIX: &[Row] = &[
     // Peers that change keys (RFC 8446 section 4.6.3), and that insist on renegotiating.
     ok(Typed("k", "-cert p256.pem -key p256.key -tls1_3"), "tls://localhost:PORT --cacert root.pem -e hello", "answered hello"),
     ok(Typed("K", "-cert p256.pem -key p256.key -tls1_3"), "tls://localhost:PORT --cacert root.pem -e hello", "answered hello"),
+    ok(Typed(FLOOD, "-cert p256.pem -key p256.key -tls1_3 -verify 1 -num_tickets 0"), "tls://localhost:PORT --cacert root.pem", "connected to "),
     no(Typed("r", "-cert p256.pem -key p256.key -tls1_2"), "tls://localhost:PORT --cacert root.pem -e hello", "the server broke off; perhaps it wants to renegotiate, which is refused (TLS alert 40)"),
 
     // What contradicts itself is refused before anybody is asked.

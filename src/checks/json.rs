@@ -86,7 +86,9 @@ impl Wanted {
             "" => "JSON".into(),
             pointer => format!("JSON {}", quote(pointer.as_bytes())),
         };
-        Err(Failure::mismatch(&what, &got, &quote(self.value.as_bytes())))
+        // As it would stand in the body.
+        let hint = if got == self.value { "a string is given without its quotes" } else { "" };
+        Err(Failure::mismatch(&what, &got, &quote(self.value.as_bytes())).with(hint))
     }
 }
 

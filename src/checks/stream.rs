@@ -20,7 +20,7 @@ impl Stream {
     /// Takes `--send`, `--expect` and what the peer takes.
     pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
         let peer = if target.scheme == "unix" {
-            let path = target.rest.strip_prefix(b"//").unwrap_or_default();
+            let path = target.rest.strip_prefix(b"//").unwrap_or(&target.rest);
             // `unix:///@name` is the abstract socket `name`.
             let name = match path {
                 [b'/', name @ ..] if name.starts_with(b"@") => name,

@@ -66,19 +66,22 @@ pub fn parse(args: Vec<OsString>, env: expand::Env<'_>) -> Result<Command, Usage
 fn answered_at_once(args: &[OsString]) -> Option<Command> {
     let mut parser = Parser::from_args(args);
     loop {
-        let row = match parser.next() {
+        let (row, long) = match parser.next() {
             Ok(None) => return None,
-            Ok(Some(arg)) => row(&arg),
-            Err(_) => None,
+            Ok(Some(arg)) => (row(&arg), matches!(arg, Arg::Long(_))),
+            Err(_) => (None, false),
         };
-        match row.map(|row| (row.flag, row.takes)) {
-            Some((_, Takes::Value(_))) => drop(parser.value()),
-            // `--help=x` is wrong, and said to be so later.
-            found => match (found, parser.optional_value()) {
-                (Some((Flag::Help, _)), None) => return Some(Command::Help),
-                (Some((Flag::Version, _)), None) => return Some(Command::Version),
-                _ => {}
-            },
+        let (flag, takes) = row.map_or((None, Takes::Nothing), |row| (Some(row.flag), row.takes));
+        // `--help=x` is wrong, and said to be so later; what follows a short one are more of them.
+        let valued = match takes {
+            Takes::Value(_) => parser.value().is_ok(),
+            Takes::Maybe(_) => parser.optional_value().is_some(),
+            Takes::Nothing => long && parser.optional_value().is_some(),
+        };
+        match flag {
+            Some(Flag::Help) if !valued => return Some(Command::Help),
+            Some(Flag::Version) if !valued => return Some(Command::Version),
+            _ => {}
         }
     }
 }

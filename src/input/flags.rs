@@ -136,7 +136,7 @@ pub static ROWS: &[Row] = &[
     row(Http, Flag::Data, Some('d'), "data", Value("TEXT"), "the request body"),
     row(Http, Flag::User, Some('u'), "user", Value("USER:PASS"), "Basic authentication"),
     row(Http, Flag::Status, None, "status", Value("LIST"), "accepted: 200 or 200,204 or 200-299 or 2xx (200-399)"),
-    row(Http, Flag::Follow, None, "follow", Maybe("N"), "follow up to N redirects (10) on the same host"),
+    row(Http, Flag::Follow, None, "follow", Maybe("[N]"), "follow up to N redirects (10) on the same host"),
     row(Http, Flag::ExpectJson, None, "expect-json", Value("POINTER=VALUE"), "the JSON body has VALUE at the RFC 6901 pointer; repeatable"),
     row(Http, Flag::ExpectHeader, None, "expect-header", Value("NAME: VALUE"), "a response header contains VALUE; NAME alone: is there; repeatable"),
 

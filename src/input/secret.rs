@@ -1,5 +1,6 @@
 //! What no quotation of a peer's words may show.
 
+use super::value::escaped;
 use super::{Flag, Options, Target, Text};
 use crate::text::{base64, cut, cut_last};
 
@@ -32,6 +33,10 @@ pub fn secrets(text: &Text, target: &Target, options: &Options<'_>) -> Vec<Vec<u
             };
             if *file || sent {
                 found.push(one.clone());
+                // As it is sent, and may come back.
+                if matches!(given.flag, Flag::Send | Flag::Expect) {
+                    found.extend(escaped(one).ok().filter(|sent| sent != one));
+                }
             }
         }
         let text = str::from_utf8(meant).unwrap_or_default();

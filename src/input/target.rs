@@ -23,8 +23,8 @@ pub struct Target {
 /// What is shown of a longer target: the cause behind it must stay in sight.
 pub const LABEL: usize = 256;
 
-/// Schemes that are written without `//`.
-const OPAQUE: [&str; 7] = ["file", "disk", "unix", "pid", "process", "listen", "memory"];
+/// Schemes behind which a path or a name follows: no host, and no userinfo to mask.
+const NO_AUTHORITY: [&str; 7] = ["file", "disk", "unix", "pid", "process", "listen", "memory"];
 
 impl Target {
     /// Splits off the scheme.
@@ -34,13 +34,14 @@ impl Target {
             let (scheme, rest) = meant.split_at_checked(colon)?;
             let rest = rest.get(1..)?;
             let scheme = str::from_utf8(scheme).ok()?.to_ascii_lowercase();
-            let ours = rest.starts_with(b"//") || OPAQUE.contains(&scheme.as_str());
+            let ours = rest.starts_with(b"//") || NO_AUTHORITY.contains(&scheme.as_str());
             (ours && is_scheme(&scheme)).then(|| (scheme, rest.to_vec()))
         });
         // An '@' in these is a name's: `listen:@name` has no password.
-        let opaque = scheme.as_ref().is_some_and(|(scheme, _)| OPAQUE.contains(&scheme.as_str()));
-        let (scheme, rest) =
-            scheme.unwrap_or_else(|| ("http".into(), [b"//".as_slice(), meant].concat()));
+        let opaque =
+            scheme.as_ref().is_some_and(|(scheme, _)| NO_AUTHORITY.contains(&scheme.as_str()));
+        let slashes: &[u8] = if meant.starts_with(b"//") { b"" } else { b"//" };
+        let (scheme, rest) = scheme.unwrap_or_else(|| ("http".into(), [slashes, meant].concat()));
         let mut shown = text.shown();
         if !opaque {
             shown = mask(&shown).unwrap_or_else(|| match has_userinfo(&rest) {
@@ -164,7 +165,7 @@ impl Host {
         // `127.1` and `2130706433` are addresses to some resolvers and names to none.
         let last = text.strip_suffix('.').unwrap_or(text);
         let last = cut_last(last, b'.').map_or(last, |(_, last)| last);
-        if last.bytes().all(|b| b.is_ascii_digit()) {
+        if !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit()) {
             return Err("want an IPv4 address in full, as 127.0.0.1".into());
         }
         if text.len() <= 253 && text.bytes().all(fits) {
@@ -198,7 +199,7 @@ pub fn split_port(text: &str) -> Result<(Host, Option<u16>), Wrong> {
     } else {
         match cut(text, b':') {
             Some((_, port)) if cut(port, b':').is_some() => {
-                return Err("want IPv6 addresses in [brackets]".into());
+                return Err("want host:port, '//' behind a scheme, and IPv6 in [brackets]".into());
             }
             Some((host, port)) => (Host::parse(host)?, Some(port)),
             None => (Host::parse(text)?, None),

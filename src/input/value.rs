@@ -168,7 +168,12 @@ pub fn escaped(value: &[u8]) -> Result<Vec<u8>, Wrong> {
         };
         out.push(meant.ok_or("after a backslash one of r n t 0 \\ xHH is wanted")?);
     }
-    if out.is_empty() { Err("text is wanted".into()) } else { Ok(out) }
+    text(&out)
+}
+
+/// Text as it is given, not empty.
+pub fn text(given: &[u8]) -> Result<Vec<u8>, Wrong> {
+    if given.is_empty() { Err("text is wanted".into()) } else { Ok(given.to_vec()) }
 }
 
 /// A token of HTTP (RFC 9110 section 5.6.2): a method, the name of a header.

@@ -278,10 +278,9 @@ impl<S: Read + Write> Session<S> {
         Ok(())
     }
 
-    /// TLS 1.3 lets a client finish before the server has looked at its certificate (RFC 8446
-    /// section 4.4.2): a handshake that is complete here may be refused there. Reads until the
-    /// server has shown that it went on, by a ticket, or has refused; at the socket's end of time
-    /// it says `TimedOut`.
+    /// TLS 1.3 lets a client finish before the server has judged its certificate (RFC 8446 section
+    /// 4.4.2). Reads, whatever the server greets with, until it has shown that it went on, by a
+    /// ticket, or has refused; at the socket's end of time it says `TimedOut`.
     pub(super) fn confirm(&mut self) -> io::Result<()> {
         let late = self.late_verdict();
         while late && self.credentials.requested() && self.tls.tls13_tickets_received() == 0 {
@@ -292,6 +291,7 @@ impl<S: Read + Write> Session<S> {
                 };
                 return Err(io::Error::new(ErrorKind::InvalidData, Wrong::from(why)));
             }
+            while let Ok(1..) = self.tls.reader().read(&mut [0; 4096]) {}
         }
         Ok(())
     }

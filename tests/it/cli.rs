@@ -159,6 +159,8 @@ fn help_and_version_come_before_anything_else() {
         ["--bogus", "-h"],
         ["gopher://x", "--help"],
         ["--timeout=soon", "-h"],
+        ["-qh", "tcp://localhost:1"],
+        ["-kvh", "--bogus"],
     ] {
         let run = check(&args);
         assert_eq!((run.code, run.err.as_str()), (Some(0), ""), "{args:?}");
@@ -433,7 +435,8 @@ fn the_output_stays_below_what_docker_keeps() {
     checks.extend(["file:///nonexistent/thing", "-o", "json"]);
     let json = check(&checks);
     assert!(json.out.len() < 4096 && json.out.contains("\"omitted\":"), "{json:?}");
-    assert!(json.out.contains("\"target\":\"file:///none"), "{json:?}");
+    assert!(json.out.contains("\"target\":\"file:///nonexistent/thing\""), "{json:?}");
+    assert!(json.out.contains("No such file or directory (os error 2)\""), "{json:?}");
     assert_eq!(json.out.matches("\"healthy\":false").count(), 2, "{json:?}");
     // Words about waiting come first, and leave room.
     let (_silent, port) = silent();

@@ -476,6 +476,21 @@ fn redirects_are_followed_on_the_same_host_only() {
         ask(to(location), &[]).healthy("302 Found");
     }
     ask(answers("HTTP/1.1 307 x\r\n\r\n"), &["--follow"]).unhealthy("redirect to \"\", want one");
+    // Credentials are for the port that they were given for, as with curl.
+    for (elsewhere, keeps) in [(true, false), (false, true)] {
+        let (port, asked) = records("HTTP/1.1 200 OK\r\n\r\n");
+        let first = match elsewhere {
+            true => to(&format!("http://localhost:{port}/x")),
+            false => port,
+        };
+        let target = format!("http://u:p@localhost:{first}/");
+        let more = ["--follow", "-H", "Cookie: a=b", "-H", "X-Trace: 1"];
+        check(&[&[target.as_str()][..], &more].concat()).healthy("200 OK");
+        let asked = asked.recv().expect("a request");
+        assert!(asked.contains("X-Trace: 1\r\n"), "{asked}");
+        assert_eq!(asked.contains("Authorization: Basic"), keeps, "{asked}");
+        assert_eq!(asked.contains("Cookie: "), keeps, "{asked}");
+    }
     // In circles.
     let hits = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&hits);

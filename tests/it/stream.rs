@@ -95,6 +95,7 @@ fn unix_sockets() {
     let _hidden = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).expect("a name"))
         .expect("a socket");
     check(&[&format!("unix:///@{name}")]).healthy(&format!("connected to @{name} in "));
+    check(&[&format!("unix:@{name}")]).healthy(&format!("connected to @{name} in "));
     check(&[&format!("unix:///@{name}-none")]).unhealthy("Connection refused (os error 111)");
     check(&["unix:///none.sock"])
         .unhealthy("connecting to /none.sock: No such file or directory (os error 2)");
@@ -254,6 +255,15 @@ fn a_slow_datagram_has_the_whole_time_whatever_other_addresses_do() {
     drop(v6);
     let run = check(&[&format!("udp://localhost:{port}"), "--send", "ping", "-t", "800ms"]);
     run.unhealthy(&format!("timed out after 800 ms while reading from 127.0.0.1:{port}\n"));
+}
+
+#[test]
+fn udp_names_all_of_the_time_when_two_addresses_are_silent() {
+    // Takes what comes to ::1 and to 127.0.0.1.
+    let silent = UdpSocket::bind("[::]:0").expect("a port of both");
+    let port = silent.local_addr().expect("an address").port();
+    check(&[&format!("udp://localhost:{port}"), "--send", "ping", "-t", "600ms"])
+        .unhealthy("timed out after 600 ms while reading from ");
 }
 
 #[test]

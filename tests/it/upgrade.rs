@@ -132,6 +132,7 @@ fn an_echoed_credential_is_masked_on_the_web_too() {
         ("401", ["-d", &format!("token={file}")]),
         ("401", ["-d", "token=${TOKEN}"]),
         ("200", ["-e", &file]),
+        ("200", ["--expect-header", &format!("X-Echo: {file}")]),
     ] {
         let basic = if options[0] == "-u" { "dTpzM2NyZXQ=" } else { "" };
         let said = format!("no s3cret {basic} here");
@@ -146,6 +147,9 @@ fn an_echoed_credential_is_masked_on_the_web_too() {
             assert!(!(run.out.clone() + &run.err).contains(secret), "{run:?}");
         }
     }
+    let plain = format!("http://localhost:{}/", answers("HTTP/1.1 200 OK\r\n\r\n"));
+    let wanted = format!("X-Key: {file}");
+    check(&[&plain, "--expect-header", &wanted]).unhealthy("X-Key absent, want \"***\" in it\n");
     // In the target, in what it leads to, and where the peer stops in the middle of it.
     let echo = answers("HTTP/1.1 404 x\r\n\r\nCannot GET /?t=s3cret");
     check(&[&format!("http://localhost:{echo}/?t={file}")]).unhealthy("Cannot GET /?t=***\n");

@@ -201,6 +201,21 @@ fn a_signal_ends_what_asks_in_datagrams() {
 }
 
 #[test]
+fn a_signal_is_heard_while_a_file_is_searched() {
+    let folder = Folder::new("search");
+    fs::write(folder.path("aaa"), "a".repeat(16 << 20)).expect("a file");
+    let target = format!("file://{}", folder.path("aaa"));
+    // Found nowhere, and nearly everywhere: seconds of work.
+    let text = "a".repeat(10_000) + "b";
+    let (child, _) = started(&["-v", "-w", "60s", "-t", "50s", &target, "-e", &text]);
+    assert!(Command::new("kill").arg(child.id().to_string()).status().expect("kill").success());
+    let run = ended(child);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.out.contains("stopped by a signal while reading from "), "{run:?}");
+    run.within(Duration::from_millis(1500));
+}
+
+#[test]
 fn process_1_ends_on_a_signal_too() {
     // The first process of a PID namespace: the default action does not apply to it.
     let refused = format!("tcp://127.0.0.1:{}", closed_port());

@@ -71,10 +71,7 @@ impl Http {
             request,
             status: options.last(Flag::Status, StatusSet::parse)?.unwrap_or_default(),
             follow,
-            expect: options.each(Flag::Expect, |text| match text {
-                [] => Err("text is wanted".into()),
-                text => Ok(text.to_vec()),
-            })?,
+            expect: options.each(Flag::Expect, value::text)?,
             json: options.each(Flag::ExpectJson, json::Wanted::parse)?,
             headers: options.each(Flag::ExpectHeader, expected_header)?,
         };
@@ -124,7 +121,8 @@ impl Http {
         let mut stream = self.peer.open_as(url.port, url.secure, watch)?;
         watch.say(&format_args!("request: {} for {}", self.request.describe(), url.host_header()));
         // A server may answer and close before it has read everything: its answer counts.
-        let sent = stream.write(&self.request.encode(url, get));
+        let stranger = (url.port, url.secure) != (self.url.port, self.url.secure);
+        let sent = stream.write(&self.request.encode(url, get, stranger));
         let mut inbox = Vec::new();
         let head = match (self.head(&mut stream, &mut inbox), sent) {
             (Err(_), Err(unsent)) => return Err(unsent),
@@ -202,11 +200,11 @@ impl Http {
                 }
             }
             if !got.is_empty() {
-                let want = match text.as_str() {
-                    "" => "it present".into(),
-                    text => ["\"", text, "\" in it"].concat(),
-                };
-                return Err(Failure::mismatch(&["header ", name].concat(), got, &want));
+                let what = ["header ", &quote(name.as_bytes())].concat();
+                return Err(match text.as_str() {
+                    "" => Failure::mismatch(&what, got, "it present"),
+                    text => Failure::lacks(&what, got, text.as_bytes(), b""),
+                });
             }
         }
         let seen = quote(head.line.as_bytes());
@@ -237,7 +235,10 @@ impl Http {
             Some(text) => {
                 Err(Failure::lacks("body", &format!("of {} bytes", body.len()), text, body))
             }
-            None => self.json.iter().try_for_each(|wanted| wanted.judge(body)),
+            None => self.json.iter().try_for_each(|wanted| {
+                exchange.stream.watch().tick()?;
+                wanted.judge(body)
+            }),
         };
         judged.map_err(|failure| match exchange.head.all("content-encoding").next() {
             // None was asked for, but it may be why (RFC 9110 section 8.4).

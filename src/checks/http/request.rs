@@ -221,8 +221,9 @@ impl Request {
     }
 
     /// The bytes for `url` (RFC 9112), turned into a GET without a body when `get` says so. A
-    /// header that was given replaces our own of that name.
-    pub fn encode(&self, url: &Url, get: bool) -> Vec<u8> {
+    /// header that was given replaces our own of that name. Credentials are for whom they were given
+    /// for: not for a `stranger`, another port of the host say, as curl has it.
+    pub fn encode(&self, url: &Url, get: bool, stranger: bool) -> Vec<u8> {
         let host = url.host_header();
         let (method, body) = match get {
             true => ("GET", None),
@@ -251,7 +252,13 @@ impl Request {
                 line(name, value);
             }
         }
-        self.headers.iter().for_each(|(name, value)| line(name, value));
+        for (name, value) in &self.headers {
+            let secret =
+                ["authorization", "cookie"].iter().any(|one| name.eq_ignore_ascii_case(one));
+            if !(secret && stranger) {
+                line(name, value);
+            }
+        }
         text.push_str("\r\n");
         let mut bytes = text.into_bytes();
         bytes.extend_from_slice(body.map(Vec::as_slice).unwrap_or_default());

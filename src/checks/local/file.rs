@@ -36,10 +36,7 @@ impl File {
         let path = target.absolute_path()?.to_vec();
         let max_age = options.duration(Flag::MaxAge)?;
         let min_size = options.last(Flag::MinSize, value::size)?;
-        let expect = options.each(Flag::Expect, |text| match text {
-            [] => Err("text is wanted".into()),
-            text => Ok(text.to_vec()),
-        })?;
+        let expect = options.each(Flag::Expect, value::text)?;
         let wanted = match (options.has(Flag::Absent), max_age, min_size, expect.as_slice()) {
             (true, None, None, []) => Wanted::Absent,
             (true, ..) => {

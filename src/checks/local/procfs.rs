@@ -47,7 +47,10 @@ impl Root<'_> {
         watch.enter(Step::Open, OWN);
         match self.start(OWN, &mut [0; 64]) {
             Ok(mut stat) => Ok(cut(&mut stat).to_vec()),
-            Err(error) => Err(watch.io(error).with("want proc(5) mounted on /proc")),
+            Err(error) => {
+                let absent = error.kind() == io::ErrorKind::NotFound;
+                Err(watch.io(error).with(if absent { "want proc(5) mounted on /proc" } else { "" }))
+            }
         }
     }
 }

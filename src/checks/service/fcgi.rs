@@ -39,10 +39,7 @@ impl Fcgi {
             peer,
             request,
             status: options.last(Flag::Status, StatusSet::parse)?.unwrap_or_default(),
-            expect: options.each(Flag::Expect, |text| match text {
-                [] => Err("text is wanted".into()),
-                text => Ok(text.to_vec()),
-            })?,
+            expect: options.each(Flag::Expect, value::text)?,
         })
     }
 

@@ -125,6 +125,7 @@ impl Grpc {
                 let _ = talk.send(&out);
             }
         }
+        watch.enter(Step::Read, talk.stream().peer());
         Err(watch.protocol("1000 frames, and no reply among them"))
     }
 
