@@ -3,6 +3,7 @@
 use std::io::{IoSlice, IsTerminal};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, Mode, OFlags, openat};
@@ -90,10 +91,13 @@ fn put(out: BorrowedFd<'_>, text: &str) {
 
 /// The kernel is asked not to wait (RWF_NOWAIT of pwritev2(2)), since between a poll and a write
 /// another thread or process may fill the pipe. Where it cannot promise that, of a terminal or a
-/// file, polling has to do: what is writable takes 4,096 bytes at once (pipe(7)).
+/// file or in older kernels, polling has to do: what is writable takes 4,096 bytes at once (pipe(7)).
 fn write_now(out: BorrowedFd<'_>, piece: &[u8]) -> Result<usize, Errno> {
     /// Where the stream stands, as for write(2).
     const HERE: u64 = u64::MAX;
+    /// Threads of this process take turns at least.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     pwritev2(out, &[IoSlice::new(piece)], HERE, ReadWriteFlags::NOWAIT).or_else(|_| {
         match poll(&mut [PollFd::from_borrowed_fd(out, PollFlags::OUT)], Some(&NOW))? {
             0 => Err(Errno::AGAIN),
