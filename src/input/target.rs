@@ -216,7 +216,14 @@ pub fn authority_start(typed: &[u8]) -> usize {
         match typed.get(at..).unwrap_or_default() {
             [b':', b'/', b'/', ..] => return at + 3,
             [] | [b':' | b'/' | b'?' | b'#' | b'@', ..] => return 0,
-            rest => at += piece(rest),
+            rest => {
+                let length = piece(rest);
+                // With an '@' in it, what it yields is no part of a scheme.
+                if rest.get(..length).is_some_and(|piece| piece.contains(&b'@')) {
+                    return 0;
+                }
+                at += length;
+            }
         }
     }
 }
@@ -369,6 +376,7 @@ mod tests {
             ("${S}://u:p@h", "${S}://***@h"),
             ("http://u:${REST:-p@h}/x", "http://***/x"),
             ("http://a@${REST:-b@h}/x", "http://***/x"),
+            ("${X:-u:p@h?to=}a://b@c", "***a://b@c"),
             ("http://h/${X:-@scope}", "http://h/${X:-@scope}"),
             ("http://h/@scope", "http://h/@scope"),
             ("http://h?a=b@c", "http://h?a=b@c"),
