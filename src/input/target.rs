@@ -219,7 +219,7 @@ pub fn authority_start(typed: &[u8]) -> usize {
             rest => {
                 let length = piece(rest);
                 // With an '@' in it, what it yields is no part of a scheme.
-                if rest.get(..length).is_some_and(|piece| piece.contains(&b'@')) {
+                if length > 1 && rest.get(..length).is_some_and(|piece| piece.contains(&b'@')) {
                     return 0;
                 }
                 at += length;
