@@ -99,20 +99,19 @@ impl Plan {
             if stopped {
                 progress.stopped();
             }
-            match deadline.remaining() {
-                Some(_) if !stopped && last => {
-                    // So short a try may fail for that alone: then the reason stays the last one.
-                    let end = self.once(started, Some(deadline), stop, log);
-                    if end.healthy {
-                        return end;
-                    }
-                    if self::stopped(stop, Duration::ZERO) {
-                        progress.stopped();
-                    }
-                    return report;
+            if stopped || deadline.remaining().is_none() {
+                return report;
+            }
+            if last {
+                // So short a try may fail for that alone: then the reason stays the last one.
+                let end = self.once(started, Some(deadline), stop, log);
+                if end.healthy {
+                    return end;
                 }
-                Some(_) if !stopped => {}
-                _ => return report,
+                if self::stopped(stop, Duration::ZERO) {
+                    progress.stopped();
+                }
+                return report;
             }
         }
     }

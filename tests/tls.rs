@@ -31,13 +31,13 @@ use Server::{Behind, GnuTls, Nginx, Node, OpenSsl, Peer, Typed};
 use Wire::{Drip, Flip, Mute, Plain, Stall};
 use servers::{Server, Wire};
 
-/// One line of the matrix: `https://HOST:PORT/PATH OPTIONS` asked of a server.
 /// A greeting longer than what is held of it.
 const FLOOD: &str = match str::from_utf8(&[b'x'; 60_000]) {
     Ok(text) => text,
     Err(_) => "",
 };
 
+/// One line of the matrix: `https://HOST:PORT/PATH OPTIONS` asked of a server.
 struct Row {
     server: Server,
     /// The target's host and path, or a whole target with `PORT` in it, and the options.

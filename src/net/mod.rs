@@ -26,7 +26,7 @@ use crate::deadline::Deadline;
 use crate::input::{Authority, Flag, Host, Options, Target, Usage, target};
 use crate::text::Wrong;
 use crate::verdict::{Failure, Step};
-use crate::watch::Watch;
+use crate::watch::{Watch, is_late};
 
 pub use resolve::Family;
 pub use stream::Stream;
@@ -224,10 +224,13 @@ fn each_address<T>(
             Ok(done) => return Ok((done, name)),
             Err(error) => error,
         };
-        let (number, failure) = (error.raw_os_error(), watch.io(error));
+        let (number, late) = (error.raw_os_error(), is_late(&error));
+        let failure = watch.io(error);
         watch.say(&failure);
         failed = Some(match failed {
             None => (failure, number),
+            // Silent as the first: each had a share of the time, and the last names all of it.
+            Some((_, None)) if late => (failure, None),
             Some((first, known)) if known == number || number.is_some_and(says_nothing) => {
                 (first, known)
             }

@@ -12,7 +12,7 @@ use super::{Endpoint, Peer, Secure, each_address, open_socket};
 use crate::deadline::Deadline;
 use crate::input::{Authority, Options, Target, Usage};
 use crate::verdict::{Failure, Step};
-use crate::watch::{Watch, is_late};
+use crate::watch::Watch;
 
 impl Peer {
     /// As [`Peer::parse`], for UDP: no Unix socket, no TLS.
@@ -45,7 +45,6 @@ impl Peer {
             Endpoint::Unix(_) => return Err(watch.protocol("UDP has no Unix socket")),
         };
         let mut open = Vec::new();
-        let mut late = false;
         let asked = each_address(host, port, self.family, watch, |address, until| {
             let socket = open_socket(address, SocketType::DGRAM)?;
             // Connected, so that a port-unreachable answer comes back as an error and a stranger's
@@ -53,7 +52,6 @@ impl Peer {
             connect(&socket, &address)?;
             open.push((address, socket));
             exchange(&mut open, request, watch, until, &mut enough)
-                .inspect_err(|error| late = is_late(error))
         });
         let mut failure = match asked {
             Ok((address, _)) => return Ok(address),
@@ -65,12 +63,7 @@ impl Peer {
                 Err(error) => failure = watch.io(error),
             }
         }
-        // That one had a share of the time, and then another one the rest: it was all of it.
-        Err(if late && watch.deadline().remaining().is_none() {
-            watch.timed_out()
-        } else {
-            failure
-        })
+        Err(failure)
     }
 }
 

@@ -27,7 +27,7 @@ NAMES = "localhost db cache cache.internal api app config broker broker-1 mq.int
 
 
 def start(*command, **options):
-    STARTED.append(subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, **options))
+    STARTED.append(subprocess.Popen(list(map(str, command)), **{"stdin": subprocess.DEVNULL, **options}))
     return STARTED[-1]
 
 
@@ -207,12 +207,8 @@ def grpc_server():
 
 def peer(script, name):
     """The port of one of the answers of a peer in tests/peers."""
-    process = subprocess.Popen([sys.executable, ROOT / "tests/peers" / script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    PEERS.append(process)
+    process = start(sys.executable, ROOT / "tests/peers" / script, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     return int(dict(line.split() for line in iter(process.stdout.readline, "\n"))[name])
-
-
-PEERS = []
 
 
 # ------------------------------------------------------------------------------ real servers
@@ -390,7 +386,7 @@ def main():
     while missing := [where for where in wanted if not up(where)]:
         if time.monotonic() > end:
             logs = "".join(f"{log.name}:\n{log.read_text()[-2000:]}" for log in sorted(HOME.glob("*.log")))
-            ended = {process.args[0]: process.returncode for process in STARTED if process.poll() is not None}
+            ended = {" ".join(process.args[:2]): process.returncode for process in STARTED if process.poll() is not None}
             sys.exit(f"not up: {missing}, ended: {ended}\n{logs}")
         time.sleep(0.1)
     print("ready", flush=True)

@@ -8,7 +8,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use crate::faults::server::{Listen, serve};
+use crate::faults::server::{Listen, full, serve};
 use crate::run::{
     Folder, answers, check, closed_port, free_port, ipv6_only, request, server, silent,
 };
@@ -258,8 +258,11 @@ fn a_slow_datagram_has_the_whole_time_whatever_other_addresses_do() {
 }
 
 #[test]
-fn udp_names_all_of_the_time_when_two_addresses_are_silent() {
-    // Takes what comes to ::1 and to 127.0.0.1.
+fn all_of_the_time_is_named_when_two_addresses_are_silent() {
+    // Those of ::1 and 127.0.0.1 at once.
+    let held = full(TcpListener::bind("[::]:0").expect("a port of both"));
+    check(&[&format!("tcp://localhost:{}", held.port), "-t", "600ms"])
+        .unhealthy("timed out after 600 ms while connecting to ");
     let silent = UdpSocket::bind("[::]:0").expect("a port of both");
     let port = silent.local_addr().expect("an address").port();
     check(&[&format!("udp://localhost:{port}"), "--send", "ping", "-t", "600ms"])

@@ -13,6 +13,10 @@ use crate::run::{
     Folder, Run, check, closed_port, command, exe, free_port, request, server, silent,
 };
 
+fn kill(signal: &str, pid: &str) {
+    assert!(Command::new("kill").args(["-s", signal, pid]).status().expect("kill").success());
+}
+
 /// Starts a run, and reads its stderr up to the first line.
 fn started(args: &[&str]) -> (Child, String) {
     let mut child = command(args)
@@ -159,9 +163,7 @@ fn signals_end_it_at_once() {
                 }
             };
             let pid = child.id().to_string();
-            assert!(
-                Command::new("kill").args(["-s", signal, &pid]).status().expect("kill").success()
-            );
+            kill(signal, &pid);
             let run = ended(child);
             assert_eq!(run.code, Some(1), "{args:?}: {run:?}");
             assert!(run.out.contains("unhealthy: "), "{run:?}");
@@ -187,7 +189,7 @@ fn a_signal_ends_what_asks_in_datagrams() {
         command.args(["-w", "60s", "-t", "50s"]).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().expect("the executable starts");
         silent.recv(&mut [0; 512]).expect("a question");
-        assert!(Command::new("kill").arg(child.id().to_string()).status().expect("kill").success());
+        kill("TERM", &child.id().to_string());
         let run = ended(child);
         assert_eq!(run.code, Some(1), "{args:?}: {run:?}");
         assert!(run.out.contains("stopped by a signal while reading from"), "{run:?}");
@@ -208,7 +210,7 @@ fn a_signal_is_heard_while_a_file_is_searched() {
     // Found nowhere, and nearly everywhere: seconds of work.
     let text = "a".repeat(10_000) + "b";
     let (child, _) = started(&["-v", "-w", "60s", "-t", "50s", &target, "-e", &text]);
-    assert!(Command::new("kill").arg(child.id().to_string()).status().expect("kill").success());
+    kill("TERM", &child.id().to_string());
     let run = ended(child);
     assert_eq!(run.code, Some(1), "{run:?}");
     assert!(run.out.contains("stopped by a signal while reading from "), "{run:?}");
@@ -233,7 +235,7 @@ fn process_1_ends_on_a_signal_too() {
     assert_eq!(&line, b"waiting: ");
     let children = format!("/proc/{0}/task/{0}/children", child.id());
     let first = fs::read_to_string(children).expect("its child");
-    assert!(Command::new("kill").arg(first.trim()).status().expect("kill").success());
+    kill("TERM", first.trim());
     let run = ended(child);
     assert_eq!(run.code, Some(1), "{run:?}");
     run.within(Duration::from_secs(3));

@@ -120,8 +120,8 @@ impl Http {
     fn ask<'w>(&self, url: &Url, get: bool, watch: &'w Watch<'w>) -> Result<Exchange<'w>, Failure> {
         let mut stream = self.peer.open_as(url.port, url.secure, watch)?;
         watch.say(&format_args!("request: {} for {}", self.request.describe(), url.host_header()));
-        // A server may answer and close before it has read everything: its answer counts.
         let stranger = (url.port, url.secure) != (self.url.port, self.url.secure);
+        // A server may answer and close before it has read everything: its answer counts.
         let sent = stream.write(&self.request.encode(url, get, stranger));
         let mut inbox = Vec::new();
         let head = match (self.head(&mut stream, &mut inbox), sent) {

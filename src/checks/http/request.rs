@@ -253,9 +253,8 @@ impl Request {
             }
         }
         for (name, value) in &self.headers {
-            let secret =
-                ["authorization", "cookie"].iter().any(|one| name.eq_ignore_ascii_case(one));
-            if !(secret && stranger) {
+            let is = |one: &str| name.eq_ignore_ascii_case(one);
+            if !(stranger && (is("authorization") || is("cookie"))) {
                 line(name, value);
             }
         }

@@ -157,9 +157,9 @@ pub fn decode(bytes: &[u8]) -> Decoded<(Packet, u8)> {
     decoded(bytes, false)
 }
 
-/// As [`decode`]; behind a switch to a `plugin` what is no packet of the protocol is that plugin's,
+/// As [`decode`]; once the server has `switched` to a plugin, what is no packet of the protocol is that plugin's,
 /// as the prompt of MariaDB's dialog is, which starts with its kind.
-fn decoded(bytes: &[u8], plugin: bool) -> Decoded<(Packet, u8)> {
+fn decoded(bytes: &[u8], switched: bool) -> Decoded<(Packet, u8)> {
     let Some([low, middle, high, number]) = bytes.first_chunk() else {
         return Ok(None);
     };
@@ -174,7 +174,7 @@ fn decoded(bytes: &[u8], plugin: bool) -> Decoded<(Packet, u8)> {
         [1, ..] => Packet::More,
         [0xfe, plugin @ ..] => Packet::Switch { ed25519: plugin.starts_with(b"client_ed25519\0") },
         [0xff, low, high, rest @ ..] => Packet::Error(error([*low, *high], rest)),
-        [_, ..] if plugin => Packet::More,
+        [_, ..] if switched => Packet::More,
         [kind, ..] => return Err(format!("a packet that starts with {kind}").into()),
         [] => return Err("an empty packet".into()),
     };

@@ -72,7 +72,7 @@ pub fn serve(listen: &Listen, echo: bool) -> Held {
     let held = Held { port, _listener: None, _queued: Vec::new() };
     match listen.clone() {
         Listen::Refuse => Held { port: closed_port(), ..held },
-        Listen::Full => full(listener, held),
+        Listen::Full => full(listener),
         Listen::Accept(steps) => {
             thread::spawn(move || {
                 let (stream, _) = listener.accept().expect("a client");
@@ -109,7 +109,7 @@ pub fn behind(front: u16, port: u16) -> SocketAddr {
 }
 
 /// A listener whose queue is full: who comes now is not answered.
-fn full(listener: TcpListener, mut held: Held) -> Held {
+pub fn full(listener: TcpListener) -> Held {
     listen(&listener, 0).expect("a shorter queue");
     let address = listener.local_addr().expect("an address");
     let mut queue = Vec::new();
@@ -117,8 +117,7 @@ fn full(listener: TcpListener, mut held: Held) -> Held {
         queue.push(stream);
         assert!(queue.len() < 10, "the queue never fills");
     }
-    (held._listener, held._queued) = (Some(listener), queue);
-    held
+    Held { port: address.port(), _listener: Some(listener), _queued: queue }
 }
 
 struct Script {

@@ -113,10 +113,7 @@ impl Grpc {
             }
         };
         for _ in 0..FRAMES {
-            let Some(awaited) = reply.awaited() else {
-                watch.enter(Step::Read, talk.stream().peer());
-                return Ok(reply);
-            };
+            let Some(awaited) = reply.awaited() else { break };
             let frame = talk.receive(awaited, Frame::parse)?;
             let mut out = Vec::new();
             reply.take(&frame, &see, &mut out).map_err(|wrong| watch.protocol(wrong))?;
@@ -126,7 +123,10 @@ impl Grpc {
             }
         }
         watch.enter(Step::Read, talk.stream().peer());
-        Err(watch.protocol("1000 frames, and no reply among them"))
+        match reply.awaited() {
+            None => Ok(reply),
+            Some(_) => Err(watch.protocol("1000 frames, and no reply among them")),
+        }
     }
 
     /// The preface, our SETTINGS and the whole call, which the server is to give up after `left`.
