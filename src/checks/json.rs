@@ -87,7 +87,8 @@ impl Wanted {
             pointer => format!("JSON {}", quote(pointer.as_bytes())),
         };
         // As it would stand in the body.
-        let hint = if got == self.value { "a string is given without its quotes" } else { "" };
+        let quoted = got.starts_with('"') && got == self.value;
+        let hint = if quoted { "a string is given without its quotes" } else { "" };
         Err(Failure::mismatch(&what, &got, &quote(self.value.as_bytes())).with(hint))
     }
 }
@@ -395,6 +396,11 @@ mod tests {
         for (value, text, message) in [
             ("\"DOWN\"", "UP", "JSON /a \"DOWN\", want UP"),
             ("\"up\"", "UP", "JSON /a \"up\", want UP"),
+            (
+                "\"UP\"",
+                "\"UP\"",
+                "JSON /a \"UP\", want \"UP\": a string is given without its quotes",
+            ),
             ("\"3.0\"", "3", "JSON /a \"3.0\", want 3"),
             ("true", "True", "JSON /a true, want True"),
             ("null", "", "JSON /a null, want "),
@@ -416,6 +422,7 @@ mod tests {
         ] {
             assert_eq!(judge(&format!("/a={text}"), format!(r#"{{"a":{value}}}"#)), message);
         }
+        assert_eq!(judge("/a=absent", "{}"), "JSON /a absent, want absent");
         assert_eq!(judge("=3", " 3\n"), "healthy");
         assert_eq!(judge("=3", "\u{feff}3"), "healthy");
     }

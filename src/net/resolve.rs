@@ -437,6 +437,8 @@ mod tests {
         assert_eq!(found, ["10.0.0.1", "::1"]);
         assert_eq!(in_hosts(text, "api.example.").len(), 1);
         assert!(in_hosts(text, "comment").is_empty() && in_hosts(b"", "x").is_empty());
+        let many: String = (0..=255).map(|n| format!("127.0.0.{n} api\n")).collect();
+        assert_eq!(in_hosts(many.as_bytes(), "api").len(), 64);
     }
 
     #[test]
