@@ -11,9 +11,9 @@
 //! | [`checks`] | the kinds of checks |
 //! | [`net`] | endpoints, name resolution, streams, TLS |
 //! | [`input`] | flags, options, targets: what a check was asked |
-//! | [`watch`] | one try under way: deadline, step, log |
+//! | [`attempt`] | one try under way: deadline, step, log |
 //! | [`verdict`] | what a check found |
-//! | [`crew`] | work that several threads do at the same time |
+//! | [`parallel`] | work that several threads do at the same time |
 //! | [`file`] | small files, read without waiting |
 //! | [`text`] | searching in text and bytes |
 //! | [`install`] | the copy that `--install` makes |
@@ -32,27 +32,27 @@
     )
 )]
 
+pub mod attempt;
 pub mod checks;
 pub mod cli;
-pub mod crew;
 pub mod deadline;
 pub mod exit;
 pub mod file;
 pub mod input;
 pub mod install;
 pub mod net;
+pub mod parallel;
 pub mod plan;
 pub mod report;
 pub mod signal;
 pub mod text;
 pub mod verdict;
-pub mod watch;
 
 use std::process::ExitCode;
 
+use attempt::Log;
 use cli::Command;
 use exit::Exit;
-use watch::Log;
 
 /// The whole program.
 pub fn main() -> ExitCode {

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::checks::Named;
-use crate::crew::at_once;
+use crate::attempt::{Attempt, Log, timespec};
+use crate::checks::Entry;
 use crate::deadline::Deadline;
+use crate::parallel;
 use crate::signal;
 use crate::verdict::{Step, Verdict};
-use crate::watch::{Log, Watch, timespec};
 
 /// How many of the checks must be healthy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub struct Wait {
 #[derive(Debug)]
 pub struct Plan {
     /// The checks, in the order given.
-    pub checks: Vec<Named>,
+    pub checks: Vec<Entry>,
     /// How many must be healthy.
     pub quorum: Quorum,
     /// Whether to try again.
@@ -49,7 +49,7 @@ pub struct Plan {
 #[derive(Debug)]
 pub struct Outcome<'a> {
     /// The check.
-    pub named: &'a Named,
+    pub entry: &'a Entry,
     /// What it found.
     pub verdict: Verdict,
     /// How long it took.
@@ -124,25 +124,25 @@ impl Plan {
         stop: Option<BorrowedFd<'static>>,
         log: Log,
     ) -> Report<'_> {
-        let run = |named: &'_ Named| {
+        let run = |entry: &'_ Entry| {
             let left = end.map(|end| end.remaining().unwrap_or_default());
-            let time = left.map_or(named.timeout, |left| named.timeout.min(left));
-            let watch = Watch::new(&named.label, time, log).until(stop);
-            watch.enter(Step::Open, &named.label);
-            let verdict = match named.check.run(&watch) {
+            let time = left.map_or(entry.timeout, |left| entry.timeout.min(left));
+            let attempt = Attempt::new(&entry.label, time, log).until(stop);
+            attempt.enter(Step::Open, &entry.label);
+            let verdict = match entry.check.run(&attempt) {
                 // What was ready when a busy machine let this process run again may have come
                 // after the deadline: too late is not healthy.
-                Ok(_) if watch.deadline().remaining().is_none() => Err(watch.timed_out()),
+                Ok(_) if attempt.deadline().remaining().is_none() => Err(attempt.timed_out()),
                 verdict => verdict,
             };
-            (verdict, watch.elapsed())
+            (verdict, attempt.elapsed())
         };
         let slots: Vec<Mutex<Option<Outcome<'_>>>> =
             self.checks.iter().map(|_| Mutex::new(None)).collect();
-        at_once(slots.len(), &|i| {
-            if let (Some(named), Some(slot)) = (self.checks.get(i), slots.get(i)) {
-                let (verdict, elapsed) = run(named);
-                let outcome = Outcome { named, verdict, elapsed };
+        parallel::for_each(slots.len(), &|i| {
+            if let (Some(entry), Some(slot)) = (self.checks.get(i), slots.get(i)) {
+                let (verdict, elapsed) = run(entry);
+                let outcome = Outcome { entry, verdict, elapsed };
                 *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
             }
         });

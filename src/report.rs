@@ -136,14 +136,14 @@ fn share(lines: &[String], mut left: usize) -> usize {
 
 /// `healthy: http://localhost:8080/: 200 OK in 2 ms`.
 fn sentence(outcome: &Outcome<'_>) -> String {
-    let label = &outcome.named.label;
+    let label = &outcome.entry.label;
     match &outcome.verdict {
         Ok(seen) => format!("healthy: {label}: {} in {}", seen.0, Span(outcome.elapsed)),
         Err(failure) => format!("unhealthy: {label}: {failure}"),
     }
 }
 
-/// One line of JSON. What does not fit is cut, then left out and counted as `omitted`: healthy checks
+/// One line of JSON. What does not fit is split_once, then left out and counted as `omitted`: healthy checks
 /// first, so that what is wrong is in it.
 fn json(report: &Report<'_>) -> String {
     let mut text = format!(
@@ -199,8 +199,8 @@ fn item(outcome: &Outcome<'_>, most: usize) -> String {
     };
     format!(
         "{{\"target\":{},\"kind\":{},\"healthy\":{},\"elapsed_ms\":{},\"step\":\"{}\",\"detail\":{}}}",
-        string(&outcome.named.label, most),
-        string(&outcome.named.kind, most),
+        string(&outcome.entry.label, most),
+        string(&outcome.entry.kind, most),
         outcome.verdict.is_ok(),
         millis(outcome.elapsed),
         step.word(),
@@ -246,7 +246,7 @@ impl Progress for OnStderr {
         for outcome in &report.outcomes {
             if let Err(failure) = &outcome.verdict {
                 let between = if line.len() > 9 { "; " } else { "" };
-                line += &format!("{between}{}: {failure}", outcome.named.label);
+                line += &format!("{between}{}: {failure}", outcome.entry.label);
             }
         }
         let line = brief(&line, 512);

@@ -89,18 +89,18 @@ pub fn contains(bytes: &[u8], part: &[u8]) -> bool {
 }
 
 /// `text` before and behind the first `at`, which is ASCII.
-pub fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
+pub fn split_once(text: &str, at: u8) -> Option<(&str, &str)> {
     split(text, text.bytes().position(|byte| byte == at)?)
 }
 
 /// `text` before and behind the first `part`.
-pub fn cut_at<'a>(text: &'a str, part: &str) -> Option<(&'a str, &'a str)> {
+pub fn split_once_str<'a>(text: &'a str, part: &str) -> Option<(&'a str, &'a str)> {
     let at = find(text.as_bytes(), part.as_bytes())?;
     Some((text.get(..at)?, text.get(at + part.len()..)?))
 }
 
 /// `text` before and behind the last `at`, which is ASCII.
-pub fn cut_last(text: &str, at: u8) -> Option<(&str, &str)> {
+pub fn rsplit_once(text: &str, at: u8) -> Option<(&str, &str)> {
     split(text, text.bytes().rposition(|byte| byte == at)?)
 }
 
@@ -145,12 +145,12 @@ mod tests {
         assert_eq!(find(b"abcbc", b"bc"), Some(1));
         assert_eq!((find(b"abc", b"cd"), find(b"", b"a"), find(b"a", b"")), (None, None, None));
         assert!(contains(b"abc", b"c") && contains(b"abc", b"") && !contains(b"ab", b"abc"));
-        assert_eq!(cut("é=b=c", b'='), Some(("é", "b=c")));
-        assert_eq!(cut_at("é, with b, with", ", with"), Some(("é", " b, with")));
-        assert_eq!((cut_at("ab", "ba"), cut_at("ab", "")), (None, None));
-        assert_eq!(cut_last("a=b=é", b'='), Some(("a=b", "é")));
+        assert_eq!(split_once("é=b=c", b'='), Some(("é", "b=c")));
+        assert_eq!(split_once_str("é, with b, with", ", with"), Some(("é", " b, with")));
+        assert_eq!((split_once_str("ab", "ba"), split_once_str("ab", "")), (None, None));
+        assert_eq!(rsplit_once("a=b=é", b'='), Some(("a=b", "é")));
         assert_eq!(
-            (cut("ab", b'='), cut_last("", b'='), cut("=", b'=')),
+            (split_once("ab", b'='), rsplit_once("", b'='), split_once("=", b'=')),
             (None, None, Some(("", "")))
         );
         let pieces = [(&b"$${a}"[..], 3), (b"${a}b}", 4), (b"${a", 1), (b"$a", 1), (b"", 1)];

@@ -21,7 +21,7 @@ impl Healthy {
     }
 }
 
-/// What a check is doing; with what it does it to, a [`Place`].
+/// What a check is doing; with what it does it to, a [`Stage`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// A name is looked up.
@@ -57,14 +57,14 @@ impl Step {
 
 /// A step and its object: an address, a name, a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct Stage {
     /// What is being done.
     pub step: Step,
     /// To what: `127.0.0.1:6379`, `api`, `/run/app.pid`.
     pub at: String,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.step {
             Step::Resolve => "resolving ",
@@ -85,24 +85,24 @@ impl fmt::Display for Place {
 pub struct Failure(Box<(Step, String)>);
 
 impl Failure {
-    /// `place` went wrong in this way: the peer broke its protocol, or a limit, or named a fault
+    /// `stage` went wrong in this way: the peer broke its protocol, or a limit, or named a fault
     /// of its own.
-    pub fn at(place: &Place, wrong: &str) -> Self {
-        Self(Box::new((place.step, format!("{place}: {wrong}"))))
+    pub fn at(stage: &Stage, wrong: &str) -> Self {
+        Self(Box::new((stage.step, format!("{stage}: {wrong}"))))
     }
 
     /// The system refused; its own words and number are kept.
-    pub fn io(place: &Place, source: &io::Error) -> Self {
-        Self::at(place, &source.to_string())
+    pub fn io(stage: &Stage, source: &io::Error) -> Self {
+        Self::at(stage, &source.to_string())
     }
 
     /// The deadline came first, `after` this long; without a time, a signal did.
-    pub fn timed_out(place: &Place, after: Option<Duration>) -> Self {
+    pub fn timed_out(stage: &Stage, after: Option<Duration>) -> Self {
         let words = match after {
-            Some(after) => format!("timed out after {} while {place}", Span(after)),
-            None => format!("stopped by a signal while {place}"),
+            Some(after) => format!("timed out after {} while {stage}", Span(after)),
+            None => format!("stopped by a signal while {stage}"),
         };
-        Self(Box::new((place.step, words)))
+        Self(Box::new((stage.step, words)))
     }
 
     /// Something was found that is not what was wanted: `status 503, want 200-399`.
@@ -284,14 +284,14 @@ fn hex(byte: u8, line: &mut String) {
 mod tests {
     use super::*;
 
-    fn place(step: Step, at: &str) -> Place {
-        Place { step, at: at.into() }
+    fn stage(step: Step, at: &str) -> Stage {
+        Stage { step, at: at.into() }
     }
 
     #[test]
     fn each_failure_reads_as_the_specification_says() {
         let io = Failure::io(
-            &place(Step::Connect, "127.0.0.1:6379"),
+            &stage(Step::Connect, "127.0.0.1:6379"),
             &io::Error::from_raw_os_error(111),
         );
         assert_eq!(io.words(), "connecting to 127.0.0.1:6379: Connection refused (os error 111)");
@@ -301,9 +301,9 @@ mod tests {
             status.with(&quote(br#"{"db":"timeout"}"#)).with("").words(),
             r#"status 503, want 200-399: {"db":"timeout"}"#
         );
-        let late = Failure::timed_out(&place(Step::Resolve, "api"), Some(Duration::from_secs(3)));
+        let late = Failure::timed_out(&stage(Step::Resolve, "api"), Some(Duration::from_secs(3)));
         assert_eq!(late.words(), "timed out after 3 s while resolving api");
-        let odd = Failure::at(&place(Step::Read, "[::1]:80"), "not HTTP");
+        let odd = Failure::at(&stage(Step::Read, "[::1]:80"), "not HTTP");
         assert_eq!(odd.to_string(), "reading from [::1]:80: not HTTP");
     }
 
@@ -356,7 +356,7 @@ mod tests {
         let steps = [Resolve, Connect, Handshake, Send, Read, Open, Judge];
         let words = steps.map(Step::word);
         assert_eq!(words, ["resolve", "connect", "handshake", "send", "read", "open", "judge"]);
-        let late = steps.map(|step| Failure::timed_out(&place(step, "x"), None).to_string());
+        let late = steps.map(|step| Failure::timed_out(&stage(step, "x"), None).to_string());
         let mut distinct = late.to_vec();
         distinct.sort_unstable();
         distinct.dedup();

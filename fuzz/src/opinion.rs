@@ -20,7 +20,8 @@ fn same_text(asked: &Asked) {
     let body = asked.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(asked.body);
     let theirs = str::from_utf8(body).is_ok() && serde_json::from_slice::<IgnoredAny>(body).is_ok();
     // Only these words are ours: pointer and body are shown around them.
-    let why = asked.words().strip_prefix("body of ").and_then(|rest| rest.split(", want JSON").next());
+    let why =
+        asked.words().strip_prefix("body of ").and_then(|rest| rest.split(", want JSON").next());
     let why = why.unwrap_or_default();
     let ours = why.is_empty();
     let surrogate = body.windows(3).any(|w| w.eq_ignore_ascii_case(b"\\ud"));

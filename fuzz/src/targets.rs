@@ -5,7 +5,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use healthcheck::checks::http::request::{Leads, Url};
+use healthcheck::checks::http::request::{Redirect, Url};
 use healthcheck::checks::http::response::{self, Head};
 use healthcheck::checks::json::Wanted;
 use healthcheck::checks::local::{pid, procfs as proc};
@@ -186,7 +186,7 @@ fn redirect(data: &[u8]) {
     let target = parsed(from);
     let Ok(authority) = target.authority() else { return };
     let Ok(from) = Url::new(target.scheme == "https", authority) else { return };
-    let Leads::To(to) = from.join(location) else { return };
+    let Redirect::To(to) = from.join(location) else { return };
     for url in [&from, &to] {
         assert!(url.path.starts_with('/') && url.path.bytes().all(|byte| byte.is_ascii_graphic()));
         same_host(url.host_header(), &url.host);
@@ -318,7 +318,7 @@ fn hpack(data: &[u8]) {
 /// All that a gRPC server may send: nothing is healthy that has no tag of the status in it.
 #[cfg(feature = "services")]
 fn grpc(data: &[u8]) {
-    use healthcheck::watch::{Log, Watch};
+    use healthcheck::attempt::{Attempt, Log};
     use s::grpc::{frame::Frame, reply::Reply};
 
     stream(data, &Frame::parse);
@@ -331,8 +331,8 @@ fn grpc(data: &[u8]) {
         taken = reply.take(&frame, &|_, _| {}, &mut out);
     }
     let log = Log { line: |_| {}, verbose: false, waiting: false };
-    let watch = Watch::new("fuzz", std::time::Duration::from_secs(60), log);
-    assert!(reply.judge(&watch).is_err() || data.contains(&0x08));
+    let attempt = Attempt::new("fuzz", std::time::Duration::from_secs(60), log);
+    assert!(reply.judge(&attempt).is_err() || data.contains(&0x08));
 }
 
 /// Records, and the head of what they carry; also of the input itself, which gets further.
@@ -425,7 +425,7 @@ fn cgroup(data: &[u8]) {
 /// A certificate as messages show it.
 #[cfg(feature = "tls")]
 fn certificate(data: &[u8]) {
-    if let Some(shown) = healthcheck::net::tls::shown::Shown::of(data) {
+    if let Some(shown) = healthcheck::net::tls::certificate::Shown::of(data) {
         for words in [&shown.subject, &shown.issuer, &shown.not_before, &shown.not_after] {
             one_line(words);
         }
@@ -436,7 +436,7 @@ fn certificate(data: &[u8]) {
 /// The first bytes of a server that speaks no TLS.
 #[cfg(feature = "tls")]
 fn not_tls(data: &[u8]) {
-    match healthcheck::net::tls::words::not_tls(data) {
+    match healthcheck::net::tls::explain::not_tls(data) {
         Some(words) => one_line(&words),
         None => assert!(data.first().is_none_or(|first| (20..=24).contains(first))),
     }

@@ -1,11 +1,11 @@
 //! `dns://server/name`: the server answers NOERROR with a record (RFC 1035).
 
+use crate::attempt::Attempt;
 use crate::input::{Flag, Options, Target, Usage, value};
 use crate::net::Peer;
 use crate::net::dns::{self, Answer};
 use crate::net::stream::{Conversation, Decoded};
 use crate::verdict::{Failure, Healthy, Verdict};
-use crate::watch::Watch;
 
 /// A question to a name server.
 #[derive(Debug)]
@@ -63,22 +63,22 @@ impl Dns {
     }
 
     /// Asks over UDP; over TCP too when the answer is truncated (RFC 7766).
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let query = dns::query(&self.encoded, self.kind.1);
         let mut answer = None;
-        self.peer.ask(watch, &query, |_, reply| {
+        self.peer.ask(attempt, &query, |_, reply| {
             answer = Answer::parse(reply, &query)?;
             Ok(answer.is_some())
         })?;
-        let mut answer = answer.ok_or_else(|| watch.protocol("no answer"))?;
+        let mut answer = answer.ok_or_else(|| attempt.protocol("no answer"))?;
         if answer.truncated {
-            answer = self.over_tcp(&query, watch)?;
+            answer = self.over_tcp(&query, attempt)?;
         }
         self.judge(&answer)
     }
 
-    fn over_tcp(&self, query: &[u8], watch: &Watch<'_>) -> Result<Answer, Failure> {
-        let mut talk = Conversation::new(self.peer.open(watch)?);
+    fn over_tcp(&self, query: &[u8], attempt: &Attempt<'_>) -> Result<Answer, Failure> {
+        let mut talk = Conversation::new(self.peer.open(attempt)?);
         let length = u16::try_from(query.len()).unwrap_or(u16::MAX).to_be_bytes();
         talk.send(&[&length, query].concat())?;
         let answer = talk.receive("a DNS message", |bytes| framed(bytes, query))?;

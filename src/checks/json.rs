@@ -9,7 +9,7 @@ use hifijson::token::Lex as _;
 use hifijson::{Error, Expect, Read as _, SliceLexer, str};
 
 use crate::input::value;
-use crate::text::{Wrong, cut};
+use crate::text::{Wrong, split_once};
 use crate::verdict::{Failure, quote};
 
 /// A pointer and the value wanted there.
@@ -26,7 +26,7 @@ impl Wanted {
     /// `POINTER=VALUE`; the first `=` ends the pointer.
     pub fn parse(given: &[u8]) -> Result<Self, Wrong> {
         const WANT: &str = "POINTER=VALUE is wanted, with a pointer of RFC 6901: /status=UP";
-        let (pointer, value) = cut(value::utf8(given)?, b'=').ok_or(WANT)?;
+        let (pointer, value) = split_once(value::utf8(given)?, b'=').ok_or(WANT)?;
         let mut tokens: Vec<String> = Vec::new();
         let mut rest = pointer.chars();
         while let Some(c) = rest.next() {

@@ -11,9 +11,9 @@ pub mod udp;
 
 use std::time::Duration;
 
+use crate::attempt::Attempt;
 use crate::input::{Flag, Options, Target, Usage, target};
 use crate::verdict::{Verdict, brief};
-use crate::watch::Watch;
 
 /// One thing to check.
 #[derive(Debug)]
@@ -54,16 +54,16 @@ impl Check {
         })
     }
 
-    /// Carries the check out. It ends by the watch's deadline.
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
+    /// Carries the check out. It ends by the attempt's deadline.
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         match self {
-            Check::Http(check) => check.run(watch),
-            Check::Stream(check) => check.run(watch),
-            Check::Udp(check) => check.run(watch),
-            Check::Dns(check) => check.run(watch),
-            Check::Local(check) => check.run(watch),
+            Check::Http(check) => check.run(attempt),
+            Check::Stream(check) => check.run(attempt),
+            Check::Udp(check) => check.run(attempt),
+            Check::Dns(check) => check.run(attempt),
+            Check::Local(check) => check.run(attempt),
             #[cfg(feature = "services")]
-            Check::Service(check) => check.run(watch),
+            Check::Service(check) => check.run(attempt),
         }
     }
 }
@@ -108,7 +108,7 @@ pub const TARGETS: &[(&str, &str)] = &[
 
 /// A check with what every check has.
 #[derive(Debug)]
-pub struct Named {
+pub struct Entry {
     /// Printed in front of the verdict: the target as typed, or `--name`.
     pub label: String,
     /// The scheme, for JSON output.
@@ -119,7 +119,7 @@ pub struct Named {
     pub check: Check,
 }
 
-impl Named {
+impl Entry {
     /// Makes the check and takes `--timeout` and `--name`.
     pub fn parse(target: Target, options: &Options<'_>) -> Result<Self, Usage> {
         /// The default of `--timeout`.

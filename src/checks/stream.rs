@@ -1,12 +1,12 @@
 //! `tcp://`, `unix://` and `tls://`: a connection opens; with `--send` and `--expect` it answers.
 
+use crate::attempt::Attempt;
 use crate::input::{Flag, Options, Target, Usage, value};
 use crate::net::Secure;
 use crate::net::stream::MESSAGE;
 use crate::net::{self, Peer, UnixName};
 use crate::text::contains;
 use crate::verdict::{Failure, Healthy, Verdict, quote};
-use crate::watch::Watch;
 
 /// A connection, and what is said over it.
 #[derive(Debug)]
@@ -41,8 +41,8 @@ impl Stream {
     }
 
     /// Connects, sends, and reads until all texts were seen.
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
-        let mut stream = self.peer.open(watch)?;
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+        let mut stream = self.peer.open(attempt)?;
         if self.expect.is_empty() {
             // No answer will tell whether the server takes this client.
             stream.confirm()?;

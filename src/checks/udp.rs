@@ -1,11 +1,11 @@
 //! `udp://`: a reply comes. Silence proves nothing, so there is no check without `--send`.
 
 use super::stream::Wanted;
+use crate::attempt::Attempt;
 use crate::input::{Flag, Options, Target, Usage, value};
 use crate::net::Peer;
 use crate::text::contains;
 use crate::verdict::{Healthy, Verdict, quote};
-use crate::watch::Watch;
 
 /// A datagram, and what must come back.
 #[derive(Debug)]
@@ -31,11 +31,11 @@ impl Udp {
 
     /// Sends, and reads replies until one address gave all texts, each within one datagram: those
     /// of two addresses, or the answer to a request that was repeated, make no text together.
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let mut wanted = Wanted::new(&self.expect);
         let mut missing = Vec::new();
         let mut from = None;
-        let asked = self.peer.ask(watch, &self.send, |address, reply| {
+        let asked = self.peer.ask(attempt, &self.send, |address, reply| {
             if from.replace(address) != Some(address) {
                 missing = self.expect.iter().map(Vec::as_slice).collect();
             }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use lexopt::{Arg, Parser};
 
-use crate::checks::Named;
+use crate::checks::Entry;
 use crate::input::flags::{Group, ROWS, Row, Takes};
 use crate::input::{Flag, Given, Options, Target, Text, Usage, secret, value};
 use crate::plan::{Plan, Quorum, Wait};
@@ -184,7 +184,7 @@ fn build(typed: Typed) -> Result<Command, Usage> {
         let label = target.label.clone();
         let options = Options { own, defaults: &typed.defaults };
         secrets.append(&mut secret::secrets(text, &target, &options));
-        checks.push(Named::parse(target, &options)?);
+        checks.push(Entry::parse(target, &options)?);
         if let Some(left) = own.iter().find(|one| !one.taken.get()) {
             return Err(Usage::new(format!("{label}: does not take {}", left.flag.spelled())));
         }

@@ -2,7 +2,7 @@
 
 use super::value::escaped;
 use super::{Flag, Options, Target, Text};
-use crate::text::{base64, cut, cut_last};
+use crate::text::{base64, rsplit_once, split_once};
 
 /// The credentials that `target`, as `text` has it, and `options` name, as a peer may echo them:
 /// passwords, tokens, cookies, what Basic authentication makes of them (RFC 7617), what came from
@@ -40,19 +40,19 @@ pub fn secrets(text: &Text, target: &Target, options: &Options<'_>) -> Vec<Vec<u
             }
         }
         let text = str::from_utf8(meant).unwrap_or_default();
-        let (name, value) = cut(text, b':').unwrap_or_default();
+        let (name, value) = split_once(text, b':').unwrap_or_default();
         match given.flag {
             Flag::User => login(&mut found, name, value),
             Flag::Header if name.eq_ignore_ascii_case("authorization") => {
                 // Of `Bearer TOKEN` the token; of `Digest a=b, c=d` all, and the last.
                 let value = value.trim_ascii();
-                found.push(cut(value, b' ').map_or(value, |(_, rest)| rest).into());
-                found.push(cut_last(value, b' ').map_or(value, |(_, last)| last).into());
+                found.push(split_once(value, b' ').map_or(value, |(_, rest)| rest).into());
+                found.push(rsplit_once(value, b' ').map_or(value, |(_, last)| last).into());
             }
             Flag::Header if name.eq_ignore_ascii_case("cookie") => {
                 for pair in value.split(';') {
                     let pair = pair.trim_ascii();
-                    let value = cut(pair, b'=').map_or(pair, |(_, value)| value);
+                    let value = split_once(pair, b'=').map_or(pair, |(_, value)| value);
                     found.push(if value.len() < SHORT { pair } else { value }.into());
                 }
             }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::{Text, Usage, value};
-use crate::text::{Wrong, before, cut, cut_last, piece};
+use crate::text::{Wrong, before, piece, rsplit_once, split_once};
 use crate::verdict::brief;
 
 /// A target split at its scheme; what follows is the check's to read.
@@ -109,13 +109,13 @@ impl Authority {
         let text = text.strip_prefix("//").unwrap_or(text);
         let text = before(text, b"#").0;
         let (authority, path) = before(text, b"/?");
-        let (userinfo, host) = match cut_last(authority, b'@') {
+        let (userinfo, host) = match rsplit_once(authority, b'@') {
             Some((userinfo, host)) => (Some(userinfo), host),
             None => (None, authority),
         };
         let (host, port) = split_port(host)?;
         // `redis://user@host` has no password, `redis://:pass@host` an empty user.
-        let (user, password) = match userinfo.map(|info| cut(info, b':').ok_or(info)) {
+        let (user, password) = match userinfo.map(|info| split_once(info, b':').ok_or(info)) {
             Some(Ok((user, password))) => (Some(credential(user)?), Some(credential(password)?)),
             Some(Err(user)) => (Some(credential(user)?), None),
             None => (None, None),
@@ -164,7 +164,7 @@ impl Host {
         let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
         // `127.1` and `2130706433` are addresses to some resolvers and names to none.
         let last = text.strip_suffix('.').unwrap_or(text);
-        let last = cut_last(last, b'.').map_or(last, |(_, last)| last);
+        let last = rsplit_once(last, b'.').map_or(last, |(_, last)| last);
         if !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit()) {
             return Err("want an IPv4 address in full, as 127.0.0.1".into());
         }
@@ -189,7 +189,7 @@ impl fmt::Display for Host {
 /// Splits `host:port`, `[v6]:port`, `:port`, `host`.
 pub fn split_port(text: &str) -> Result<(Host, Option<u16>), Wrong> {
     let (host, port) = if let Some(inside) = text.strip_prefix('[') {
-        let (ip, after) = cut(inside, b']').ok_or("want a ']' after the IPv6 address")?;
+        let (ip, after) = split_once(inside, b']').ok_or("want a ']' after the IPv6 address")?;
         let ip: Ipv6Addr = ip.parse().map_err(|_| "want an IPv6 address between [ and ]")?;
         let port = match after {
             "" => None,
@@ -197,8 +197,8 @@ pub fn split_port(text: &str) -> Result<(Host, Option<u16>), Wrong> {
         };
         (Host::Ip(ip.into()), port)
     } else {
-        match cut(text, b':') {
-            Some((_, port)) if cut(port, b':').is_some() => {
+        match split_once(text, b':') {
+            Some((_, port)) if split_once(port, b':').is_some() => {
                 return Err("want host:port, '//' behind a scheme, and IPv6 in [brackets]".into());
             }
             Some((host, port)) => (Host::parse(host)?, Some(port)),
@@ -260,7 +260,7 @@ fn has_userinfo(rest: &[u8]) -> bool {
 /// all up to the last `@`; without one all, unless the authority is nothing but `${...}`.
 fn mask_unseen(typed: &str) -> String {
     let rest = typed.as_bytes().get(authority_start(typed.as_bytes())..).unwrap_or_default();
-    match (cut_last(typed, b'@'), authority(rest, b"/?#")) {
+    match (rsplit_once(typed, b'@'), authority(rest, b"/?#")) {
         (Some((_, host)), _) => ["***@", host].concat(),
         (None, (_, _, false)) => typed.to_owned(),
         (None, (_, _, true)) => "***".to_owned(),

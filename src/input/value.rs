@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::text::{Wrong, cut};
+use crate::text::{Wrong, split_once};
 
 /// Text that must be UTF-8.
 pub fn utf8(value: &[u8]) -> Result<&str, Wrong> {
@@ -83,7 +83,7 @@ fn decimal(value: &[u8], units: &[(&str, u64)]) -> Option<u64> {
     let text = utf8(value).ok()?;
     let (text, scale) =
         units.iter().find_map(|(unit, scale)| Some((text.strip_suffix(unit)?, *scale)))?;
-    let (whole, fraction) = cut(text, b'.').unwrap_or((text, "0"));
+    let (whole, fraction) = split_once(text, b'.').unwrap_or((text, "0"));
     let whole = number(whole.as_bytes()).ok()?.checked_mul(scale)?;
     let parts = number(fraction.as_bytes()).ok().filter(|_| fraction.len() <= 3)?;
     let below = 10_u64.pow(u32::try_from(fraction.len()).ok()?);
@@ -138,7 +138,7 @@ fn range(text: &str) -> Option<(u16, u16)> {
         let hundred = hundred.parse::<u16>().ok().filter(|n| hundred.len() == 1 && *n > 0)? * 100;
         return Some((hundred, hundred + 99));
     }
-    match cut(text, b'-') {
+    match split_once(text, b'-') {
         None => status(text).map(|one| (one, one)),
         Some((first, last)) => {
             let range = (status(first)?, status(last)?);
@@ -185,7 +185,7 @@ pub fn is_token(text: &str) -> bool {
 /// `Name: value` without the blanks around the value.
 pub fn header(given: &[u8]) -> Result<(String, String), Wrong> {
     let text = utf8(given)?;
-    let (name, value) = cut(text, b':').ok_or("'Name: value' is wanted")?;
+    let (name, value) = split_once(text, b':').ok_or("'Name: value' is wanted")?;
     let value = value.trim_matches([' ', '\t']);
     if !is_token(name) {
         return Err("a header name of letters, digits and '-' is wanted before the colon".into());

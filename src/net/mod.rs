@@ -22,11 +22,11 @@ use rustix::net::{
 };
 use rustix::rand::{GetRandomFlags, getrandom};
 
+use crate::attempt::{Attempt, is_late};
 use crate::deadline::Deadline;
 use crate::input::{Authority, Flag, Host, Options, Target, Usage, target};
 use crate::text::Wrong;
 use crate::verdict::{Failure, Step};
-use crate::watch::{Watch, is_late};
 
 pub use resolve::Family;
 pub use stream::Stream;
@@ -99,9 +99,9 @@ pub enum Secure {
     /// From the first byte: `rediss`.
     Always,
     /// When `--tls` is given, by an upgrade inside the protocol: `postgres`.
-    Asked,
+    StartTls,
     /// Not at first, but a redirect may lead there: `http` with `--follow`.
-    Later,
+    OnRedirect,
 }
 
 /// Whom to talk to, over what.
@@ -137,11 +137,13 @@ impl Peer {
         };
         let tls = match secure {
             Secure::Never => None,
-            Secure::Always | Secure::Later => Some(Tls::parse(target, &authority.host, options)?),
-            Secure::Asked if options.has(Flag::Tls) => {
+            Secure::Always | Secure::OnRedirect => {
                 Some(Tls::parse(target, &authority.host, options)?)
             }
-            Secure::Asked => None,
+            Secure::StartTls if options.has(Flag::Tls) => {
+                Some(Tls::parse(target, &authority.host, options)?)
+            }
+            Secure::StartTls => None,
         };
         Ok(Box::new(Self { endpoint, fixed, family: Family::parse(options)?, tls, secure }))
     }
@@ -154,8 +156,8 @@ impl Peer {
     }
 
     /// Connects, and completes the TLS handshake where the scheme starts with one.
-    pub fn open<'w>(&self, watch: &'w Watch<'w>) -> Result<Stream<'w>, Failure> {
-        self.dial(&self.endpoint, self.secure == Secure::Always, watch)
+    pub fn open<'w>(&self, attempt: &'w Attempt<'w>) -> Result<Stream<'w>, Failure> {
+        self.dial(&self.endpoint, self.secure == Secure::Always, attempt)
     }
 
     /// As [`Peer::open`], to another port of the same host, with TLS or without: after a redirect.
@@ -163,13 +165,13 @@ impl Peer {
         &self,
         port: u16,
         secure: bool,
-        watch: &'w Watch<'w>,
+        attempt: &'w Attempt<'w>,
     ) -> Result<Stream<'w>, Failure> {
         match &self.endpoint {
             Endpoint::Inet(host, _) if !self.fixed => {
-                self.dial(&Endpoint::Inet(host.clone(), port), secure, watch)
+                self.dial(&Endpoint::Inet(host.clone(), port), secure, attempt)
             }
-            endpoint => self.dial(endpoint, secure, watch),
+            endpoint => self.dial(endpoint, secure, attempt),
         }
     }
 
@@ -177,56 +179,56 @@ impl Peer {
         &self,
         endpoint: &Endpoint,
         secure: bool,
-        watch: &'w Watch<'w>,
+        attempt: &'w Attempt<'w>,
     ) -> Result<Stream<'w>, Failure> {
         // Before the peer hears anything: a server counts a client that asks for TLS and then goes
         // as an error, and some block it for that. After a redirect only where it leads to TLS.
         let files = match &self.tls {
-            Some(tls) if secure || self.secure != Secure::Later => Some(tls.files(watch)?),
+            Some(tls) if secure || self.secure != Secure::OnRedirect => Some(tls.files(attempt)?),
             _ => None,
         };
         let (socket, address) = match endpoint {
-            Endpoint::Unix(name) => connect_unix(name, watch)?,
+            Endpoint::Unix(name) => connect_unix(name, attempt)?,
             Endpoint::Inet(host, port) => {
-                each_address(host, *port, self.family, watch, |address, until| {
-                    connect_tcp(address, watch, until)
+                each_address(host, *port, self.family, attempt, |address, until| {
+                    connect_tcp(address, attempt, until)
                 })?
             }
         };
-        let stream = Stream::new(socket, files, address, watch);
+        let stream = Stream::new(socket, files, address, attempt);
         match (secure, &self.tls) {
             (true, Some(tls)) => stream.secure(tls),
             (true, None) => {
-                Err(watch.protocol("https is wanted here, which this build leaves out"))
+                Err(attempt.protocol("https is wanted here, which this build leaves out"))
             }
             (false, _) => Ok(stream),
         }
     }
 }
 
-/// Tries `attempt` on each address until one succeeds. When none does, the first failure is
+/// Calls `connect` for each address until one succeeds. When none does, the first failure is
 /// reported, since it is the address that was meant; those of further addresses follow where they
 /// say something else.
 fn each_address<T>(
     host: &Host,
     port: u16,
     family: Family,
-    watch: &Watch<'_>,
-    mut attempt: impl FnMut(SocketAddr, Deadline) -> io::Result<T>,
+    attempt: &Attempt<'_>,
+    mut connect: impl FnMut(SocketAddr, Deadline) -> io::Result<T>,
 ) -> Result<(T, String), Failure> {
-    let addresses = resolve::resolve(host, port, family, watch)?;
+    let addresses = resolve::resolve(host, port, family, attempt)?;
     let mut failed: Option<(Failure, Option<i32>)> = None;
     for (i, address) in addresses.iter().enumerate() {
         let name = address.to_string();
-        let until = watch.deadline().share(addresses.len() - i);
-        watch.enter(Step::Connect, &name);
-        let error = match permitted(address).and_then(|()| attempt(*address, until)) {
+        let until = attempt.deadline().share(addresses.len() - i);
+        attempt.enter(Step::Connect, &name);
+        let error = match permitted(address).and_then(|()| connect(*address, until)) {
             Ok(done) => return Ok((done, name)),
             Err(error) => error,
         };
         let (number, late) = (error.raw_os_error(), is_late(&error));
-        let failure = watch.io(error);
-        watch.say(&failure);
+        let failure = attempt.io(error);
+        attempt.say(&failure);
         failed = Some(match failed {
             None => (failure, number),
             // Silent as the first: each had a share of the time, and the last names all of it.
@@ -237,7 +239,7 @@ fn each_address<T>(
             Some((first, known)) => (first.with(failure.words()), known),
         });
     }
-    Err(failed.map_or_else(|| watch.protocol("no address"), |(failure, _)| failure))
+    Err(failed.map_or_else(|| attempt.protocol("no address"), |(failure, _)| failure))
 }
 
 /// Whether an error on a further address only says that there is no such network here: a container
@@ -265,14 +267,14 @@ fn open_socket(address: SocketAddr, kind: SocketType) -> io::Result<OwnedFd> {
     Ok(socket_with(family, kind, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?)
 }
 
-fn connect_tcp(address: SocketAddr, watch: &Watch<'_>, until: Deadline) -> io::Result<OwnedFd> {
+fn connect_tcp(address: SocketAddr, attempt: &Attempt<'_>, until: Deadline) -> io::Result<OwnedFd> {
     let socket = open_socket(address, SocketType::STREAM)?;
     // A request is one write or a conversation of small ones: neither gains from Nagle's delay.
     sockopt::set_tcp_nodelay(&socket, true)?;
     match connect(&socket, &address) {
         Ok(()) => {}
         Err(Errno::INPROGRESS | Errno::INTR) => {
-            watch.wait(socket.as_fd(), PollFlags::OUT, until)?;
+            attempt.wait(socket.as_fd(), PollFlags::OUT, until)?;
             sockopt::socket_error(&socket)??;
         }
         Err(error) => return Err(error.into()),
@@ -282,12 +284,12 @@ fn connect_tcp(address: SocketAddr, watch: &Watch<'_>, until: Deadline) -> io::R
 
 /// A Unix connect does not wait, but says EAGAIN while the listener's backlog is full (connect(2)):
 /// asked again until the deadline.
-fn connect_unix(name: &UnixName, watch: &Watch<'_>) -> Result<(OwnedFd, String), Failure> {
+fn connect_unix(name: &UnixName, attempt: &Attempt<'_>) -> Result<(OwnedFd, String), Failure> {
     let UnixName(address, text) = name;
-    watch.enter(Step::Connect, text);
+    attempt.enter(Step::Connect, text);
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
-        .map_err(|error| watch.io(error))?;
+        .map_err(|error| attempt.io(error))?;
     let mut full = false;
     loop {
         match connect(&socket, address) {
@@ -296,11 +298,11 @@ fn connect_unix(name: &UnixName, watch: &Watch<'_>) -> Result<(OwnedFd, String),
             Err(Errno::AGAIN) => {
                 if !full {
                     full = true;
-                    watch.enter(Step::Connect, &format!("{text}, whose backlog is full"));
+                    attempt.enter(Step::Connect, &format!("{text}, whose backlog is full"));
                 }
-                watch.sleep(Duration::from_millis(10)).map_err(|error| watch.io(error))?;
+                attempt.sleep(Duration::from_millis(10)).map_err(|error| attempt.io(error))?;
             }
-            Err(error) => return Err(watch.io(error)),
+            Err(error) => return Err(attempt.io(error)),
         }
     }
 }

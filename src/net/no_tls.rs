@@ -4,9 +4,9 @@ use std::convert::Infallible;
 use std::io;
 use std::marker::PhantomData;
 
+use crate::attempt::Attempt;
 use crate::input::{Host, Options, Target, Usage};
 use crate::verdict::Failure;
-use crate::watch::Watch;
 
 /// TLS that cannot be had.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl Tls {
         Err(target.wrong("this build leaves TLS out: want the default one, not healthcheck-plain"))
     }
 
-    pub(super) fn files(&self, _: &Watch<'_>) -> Result<Files, Failure> {
+    pub(super) fn files(&self, _: &Attempt<'_>) -> Result<Files, Failure> {
         match self.never {}
     }
 
@@ -31,7 +31,7 @@ impl Tls {
         _: S,
         _: Files,
         _: &str,
-        _: &Watch<'_>,
+        _: &Attempt<'_>,
     ) -> Result<Session<S>, Failure> {
         match self.never {}
     }

@@ -16,11 +16,11 @@ use rustix::net::{RecvFlags, SendFlags, SocketType, connect, recv, send};
 
 use super::dns::{self, Answer};
 use super::open_socket;
+use crate::attempt::Attempt;
 use crate::deadline::Deadline;
 use crate::file;
 use crate::input::{Flag, Host, Options, Usage};
 use crate::verdict::{Failure, Step};
-use crate::watch::Watch;
 
 /// Which addresses may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,12 +72,12 @@ pub fn resolve(
     host: &Host,
     port: u16,
     family: Family,
-    watch: &Watch<'_>,
+    attempt: &Attempt<'_>,
 ) -> Result<Vec<SocketAddr>, Failure> {
     let known = match host {
         Host::Localhost => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
         Host::Ip(ip) => vec![*ip],
-        Host::Name(name) => look_up(name, family, watch)?,
+        Host::Name(name) => look_up(name, family, attempt)?,
     };
     let mut addresses = Vec::new();
     for first in [true, false] {
@@ -85,8 +85,8 @@ pub fn resolve(
     }
     addresses.truncate(ADDRESSES);
     if addresses.is_empty() {
-        watch.enter(Step::Resolve, &host.to_string());
-        return Err(watch.protocol(match family {
+        attempt.enter(Step::Resolve, &host.to_string());
+        return Err(attempt.protocol(match family {
             Family::Both => "the name has no address",
             Family::V4 => "no IPv4 address",
             Family::V6 => "no IPv6 address",
@@ -99,8 +99,8 @@ pub fn resolve(
 const FILE: usize = 4 << 20;
 
 /// `/etc/hosts`, then the name servers.
-fn look_up(name: &str, family: Family, watch: &Watch<'_>) -> Result<Vec<IpAddr>, Failure> {
-    watch.enter(Step::Resolve, name);
+fn look_up(name: &str, family: Family, attempt: &Attempt<'_>) -> Result<Vec<IpAddr>, Failure> {
+    attempt.enter(Step::Resolve, name);
     // Either file may be missing: scratch images have neither.
     let hosts = file::read(Path::new("/etc/hosts"), FILE).unwrap_or_default();
     let found = in_hosts(&hosts, name);
@@ -109,7 +109,7 @@ fn look_up(name: &str, family: Family, watch: &Watch<'_>) -> Result<Vec<IpAddr>,
     }
     if cfg!(feature = "loopback-only") {
         // A query is a message to the outside, even if sent to a server on this machine.
-        return Err(watch.protocol("not in /etc/hosts, and this build asks no name server"));
+        return Err(attempt.protocol("not in /etc/hosts, and this build asks no name server"));
     }
     let conf = file::read(Path::new("/etc/resolv.conf"), FILE).unwrap_or_default();
     let conf = Conf::parse(&conf);
@@ -118,14 +118,14 @@ fn look_up(name: &str, family: Family, watch: &Watch<'_>) -> Result<Vec<IpAddr>,
     let mut least = None;
     for candidate in conf.candidates(name) {
         let Some(encoded) = dns::encode(&candidate) else { continue };
-        let code = match ask(name, &encoded, family.records(), &conf.servers, watch)? {
+        let code = match ask(name, &encoded, family.records(), &conf.servers, attempt)? {
             Ok(addresses) if !addresses.is_empty() => return Ok(addresses),
             Ok(_) => dns::NOERROR,
             Err(code) => code,
         };
         least = Some(least.map_or(code, |least: u8| least.min(code)));
     }
-    Err(watch.protocol(match least {
+    Err(attempt.protocol(match least {
         None => "want a name of labels up to 63 bytes".into(),
         Some(dns::NOERROR) => "the name has no address".into(),
         Some(dns::NXDOMAIN) => "no such name (NXDOMAIN)".into(),
@@ -219,14 +219,14 @@ fn ask(
     name: &[u8],
     kinds: &[u16],
     servers: &[IpAddr],
-    watch: &Watch<'_>,
+    attempt: &Attempt<'_>,
 ) -> Result<Result<Vec<IpAddr>, u8>, Failure> {
     const AGAIN: Duration = Duration::from_millis(500);
     /// A server that drops one of the two queries does not hold up the other one's answer.
     const GRACE: Duration = Duration::from_millis(250);
 
     let names: Vec<String> = servers.iter().map(IpAddr::to_string).collect();
-    watch.enter(Step::Resolve, &[shown, " by ", &names.join(", ")].concat());
+    attempt.enter(Step::Resolve, &[shown, " by ", &names.join(", ")].concat());
     let mut search = Search::new(name, kinds);
     let mut sockets = Vec::new();
     for server in servers {
@@ -245,15 +245,15 @@ fn ask(
         loop {
             sockets.retain(|(bit, socket)| search.keeps(*bit, |s| s.receive(*bit, socket)));
             if search.is_settled(false) {
-                return search.end(watch);
+                return search.end(attempt);
             }
             let until =
                 if search.found.is_empty() { again } else { Deadline::after(GRACE).min(again) };
-            if let Err(error) = watch.hears(&sockets, until) {
-                let over = watch.deadline().remaining().is_none() || !search.found.is_empty();
+            if let Err(error) = attempt.wait_readable(&sockets, until) {
+                let over = attempt.deadline().remaining().is_none() || !search.found.is_empty();
                 if over || search.is_settled(true) {
                     search.refused = Some(error);
-                    return search.end(watch);
+                    return search.end(attempt);
                 }
                 break;
             }
@@ -374,15 +374,15 @@ impl Search {
         })
     }
 
-    fn end(self, watch: &Watch<'_>) -> Result<Result<Vec<IpAddr>, u8>, Failure> {
+    fn end(self, attempt: &Attempt<'_>) -> Result<Result<Vec<IpAddr>, u8>, Failure> {
         // Half a denial is none, but somebody may have said why it is not whole.
         let denial = self.denial.filter(|_| self.queries.iter().all(|query| query.denied));
         let code = denial.map(|(_, code)| code).or(self.failure);
         match (self.found.is_empty(), code, self.refused) {
             (false, ..) | (true, Some(dns::NOERROR), _) => Ok(Ok(self.found)),
             (true, Some(code), _) => Ok(Err(code)),
-            (true, None, Some(error)) => Err(watch.io(error)),
-            (true, None, None) => Err(watch.protocol("no name server")),
+            (true, None, Some(error)) => Err(attempt.io(error)),
+            (true, None, None) => Err(attempt.protocol("no name server")),
         }
     }
 }
@@ -403,12 +403,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::watch::Log;
+    use crate::attempt::Log;
 
     fn addresses(host: &Host, family: Family) -> Result<Vec<String>, String> {
         let log = Log { line: |_| {}, verbose: false, waiting: false };
-        let watch = Watch::new("test", Duration::from_secs(10), log);
-        resolve(host, 1, family, &watch)
+        let attempt = Attempt::new("test", Duration::from_secs(10), log);
+        resolve(host, 1, family, &attempt)
             .map(|found| found.iter().map(SocketAddr::to_string).collect())
             .map_err(|failure| failure.to_string())
     }

@@ -9,19 +9,19 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 
 use super::tls::{self, Tls};
+use crate::attempt::{Attempt, is_late};
 use crate::deadline::Deadline;
 use crate::text::Wrong;
 use crate::verdict::{Failure, Step, quote};
-use crate::watch::{Watch, is_late};
 
-/// A non-blocking socket that waits no longer than its watch allows.
+/// A non-blocking socket that waits no longer than its attempt allows.
 ///
 /// Its [`io::Read`] and [`io::Write`] never say `WouldBlock`; at the deadline they say `TimedOut`.
 #[derive(Debug)]
 pub struct Socket<'w> {
     fd: OwnedFd,
-    watch: &'w Watch<'w>,
-    /// When reading is given up; the watch's own deadline, or sooner.
+    attempt: &'w Attempt<'w>,
+    /// When reading is given up; the attempt's own deadline, or sooner.
     until: Deadline,
 }
 
@@ -29,7 +29,7 @@ impl io::Read for Socket<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             // First the waiting: an answer is hardly ever there already.
-            self.watch.wait(self.fd.as_fd(), PollFlags::IN, self.until)?;
+            self.attempt.wait(self.fd.as_fd(), PollFlags::IN, self.until)?;
             match recv(&self.fd, &mut *buffer, RecvFlags::empty()) {
                 Ok((_, n)) => return Ok(n),
                 Err(Errno::AGAIN | Errno::INTR) => {}
@@ -45,7 +45,7 @@ impl io::Write for Socket<'_> {
             match send(&self.fd, bytes, SendFlags::NOSIGNAL) {
                 Ok(n) => return Ok(n),
                 Err(Errno::AGAIN) => {
-                    self.watch.wait(self.fd.as_fd(), PollFlags::OUT, self.until)?
+                    self.attempt.wait(self.fd.as_fd(), PollFlags::OUT, self.until)?
                 }
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
@@ -71,7 +71,7 @@ pub struct Stream<'w> {
     /// What TLS will need, if it is to come.
     files: Option<tls::Files>,
     peer: String,
-    watch: &'w Watch<'w>,
+    attempt: &'w Attempt<'w>,
 }
 
 impl<'w> Stream<'w> {
@@ -79,15 +79,15 @@ impl<'w> Stream<'w> {
         fd: OwnedFd,
         files: Option<tls::Files>,
         peer: String,
-        watch: &'w Watch<'w>,
+        attempt: &'w Attempt<'w>,
     ) -> Self {
-        let socket = Socket { fd, watch, until: watch.deadline() };
-        Self { layer: Layer::Plain(socket), files, peer, watch }
+        let socket = Socket { fd, attempt, until: attempt.deadline() };
+        Self { layer: Layer::Plain(socket), files, peer, attempt }
     }
 
-    /// The watch this stream lives under.
-    pub fn watch(&self) -> &'w Watch<'w> {
-        self.watch
+    /// The attempt this stream lives under.
+    pub fn attempt(&self) -> &'w Attempt<'w> {
+        self.attempt
     }
 
     /// The address connected to.
@@ -97,15 +97,15 @@ impl<'w> Stream<'w> {
 
     /// Agrees on TLS, at once or in the middle of a conversation.
     pub fn secure(self, tls: &Tls) -> Result<Self, Failure> {
-        let Self { layer, files, peer, watch } = self;
+        let Self { layer, files, peer, attempt } = self;
         let layer = match layer {
             Layer::Plain(socket) => {
-                let files = files.map_or_else(|| tls.files(watch), Ok)?;
-                Layer::Tls(Box::new(tls.handshake(socket, files, &peer, watch)?))
+                let files = files.map_or_else(|| tls.files(attempt), Ok)?;
+                Layer::Tls(Box::new(tls.handshake(socket, files, &peer, attempt)?))
             }
             secure @ Layer::Tls(_) => secure,
         };
-        Ok(Self { layer, files: None, peer, watch })
+        Ok(Self { layer, files: None, peer, attempt })
     }
 
     /// For a conversation that ends without an answer: whether the server went on once it saw the
@@ -115,12 +115,14 @@ impl<'w> Stream<'w> {
     pub fn confirm(&mut self) -> Result<(), Failure> {
         const PATIENCE: Duration = Duration::from_secs(1);
         let Layer::Tls(session) = &mut self.layer else { return Ok(()) };
-        self.watch.enter(Step::Read, &self.peer);
-        session.socket_mut().until = self.watch.deadline().min(Deadline::after(PATIENCE));
+        self.attempt.enter(Step::Read, &self.peer);
+        session.socket_mut().until = self.attempt.deadline().min(Deadline::after(PATIENCE));
         match session.confirm() {
             // Silence; at the deadline of the check there is no telling.
-            Err(error) if is_late(&error) && self.watch.deadline().remaining().is_some() => Ok(()),
-            end => end.map_err(|error| self.watch.io(error)),
+            Err(error) if is_late(&error) && self.attempt.deadline().remaining().is_some() => {
+                Ok(())
+            }
+            end => end.map_err(|error| self.attempt.io(error)),
         }
     }
 
@@ -134,19 +136,19 @@ impl<'w> Stream<'w> {
 
     /// Writes all of `bytes`.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.watch.enter(Step::Send, &self.peer);
+        self.attempt.enter(Step::Send, &self.peer);
         let written = match &mut self.layer {
             Layer::Plain(socket) => io::Write::write_all(socket, bytes),
             Layer::Tls(session) => session.write_all(bytes),
         };
-        written.map_err(|error| self.watch.io(error))
+        written.map_err(|error| self.attempt.io(error))
     }
 
     /// Reads what is there, waiting for the first byte; 0 is the orderly end of the stream. Under
     /// TLS an end without close_notify is no orderly one and fails (RFC 8446 section 6.1).
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
-        self.watch.enter(Step::Read, &self.peer);
-        self.read_until(buffer, self.watch.deadline()).map_err(|error| self.watch.io(error))
+        self.attempt.enter(Step::Read, &self.peer);
+        self.read_until(buffer, self.attempt.deadline()).map_err(|error| self.attempt.io(error))
     }
 
     /// As [`Stream::read`], given up at `until`.
@@ -157,7 +159,7 @@ impl<'w> Stream<'w> {
             Layer::Tls(session) => session.read(buffer),
         };
         // What comes next has the whole time again.
-        self.socket_mut().until = self.watch.deadline();
+        self.socket_mut().until = self.attempt.deadline();
         read
     }
 
@@ -228,9 +230,9 @@ impl<'w> Conversation<'w> {
         Self { stream, inbox: Vec::new() }
     }
 
-    /// The watch this conversation lives under.
-    pub fn watch(&self) -> &'w Watch<'w> {
-        self.stream.watch
+    /// The attempt this conversation lives under.
+    pub fn attempt(&self) -> &'w Attempt<'w> {
+        self.stream.attempt
     }
 
     /// The stream below, for its ALPN and peer.
@@ -240,7 +242,7 @@ impl<'w> Conversation<'w> {
 
     /// Whether the peer ended the conversation, in time and without a word that is unread.
     pub fn is_mute(&self) -> bool {
-        self.inbox.is_empty() && self.watch().deadline().remaining().is_some()
+        self.inbox.is_empty() && self.attempt().deadline().remaining().is_some()
     }
 
     /// Writes all of `bytes`.
@@ -269,8 +271,8 @@ impl<'w> Conversation<'w> {
 
     /// Waits until `until`, which is sooner than the deadline, for the peer to say something of
     /// its own accord; whether it did.
-    pub fn hears(&mut self, until: Deadline) -> Result<bool, Failure> {
-        self.watch().enter(Step::Read, self.stream.peer());
+    pub fn wait_readable(&mut self, until: Deadline) -> Result<bool, Failure> {
+        self.attempt().enter(Step::Read, self.stream.peer());
         let mut buffer = [0; 4096];
         match self.stream.read_until(&mut buffer, until) {
             Ok(n) => {
@@ -278,15 +280,15 @@ impl<'w> Conversation<'w> {
                 Ok(true)
             }
             Err(error) if is_late(&error) => Ok(false),
-            Err(error) => Err(self.watch().io(error)),
+            Err(error) => Err(self.attempt().io(error)),
         }
     }
 
     /// Asks for nothing more; whether the peer has a last word before `until`.
-    pub fn hears_last(&mut self, until: Deadline) -> Result<bool, Failure> {
+    pub fn last_word(&mut self, until: Deadline) -> Result<bool, Failure> {
         self.stream.finish();
         if self.inbox.is_empty() {
-            self.hears(until)?;
+            self.wait_readable(until)?;
         }
         Ok(!self.inbox.is_empty())
     }
@@ -312,12 +314,12 @@ impl<'w> Conversation<'w> {
             return Err(self.refused(what, "more than 64 KiB without an end"));
         }
         self.awaits(what);
-        let watch = self.watch();
+        let attempt = self.attempt();
         let mut buffer = [0; 4096];
         let n = self
             .stream
-            .read_until(&mut buffer, watch.deadline())
-            .map_err(|error| watch.io(error))?;
+            .read_until(&mut buffer, attempt.deadline())
+            .map_err(|error| attempt.io(error))?;
         if n == 0 {
             let wrong = match self.inbox.len() {
                 0 => "the connection was closed without a word".to_owned(),
@@ -331,7 +333,7 @@ impl<'w> Conversation<'w> {
 
     /// Every failure and notice from here on says that `what` is awaited.
     fn awaits(&self, what: &str) {
-        self.watch().enter(Step::Read, &[self.stream.peer(), ", want ", what].concat());
+        self.attempt().enter(Step::Read, &[self.stream.peer(), ", want ", what].concat());
     }
 
     /// A failure that says what was wanted, what is wrong with it, and who seems to be there
@@ -344,7 +346,7 @@ impl<'w> Conversation<'w> {
         } else if !self.inbox.is_empty() {
             message = format!("{message}: {}", quote(&self.inbox));
         }
-        self.watch().protocol(message)
+        self.attempt().protocol(message)
     }
 }
 

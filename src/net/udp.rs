@@ -9,10 +9,10 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, SocketType, connect, recv, send};
 
 use super::{Endpoint, Peer, Secure, each_address, open_socket};
+use crate::attempt::Attempt;
 use crate::deadline::Deadline;
 use crate::input::{Authority, Options, Target, Usage};
 use crate::verdict::{Failure, Step};
-use crate::watch::Watch;
 
 impl Peer {
     /// As [`Peer::parse`], for UDP: no Unix socket, no TLS.
@@ -36,31 +36,31 @@ impl Peer {
     /// the deadline, whatever becomes of the others.
     pub fn ask(
         &self,
-        watch: &Watch<'_>,
+        attempt: &Attempt<'_>,
         request: &[u8],
         mut enough: impl FnMut(SocketAddr, &[u8]) -> io::Result<bool>,
     ) -> Result<SocketAddr, Failure> {
         let (host, port) = match &self.endpoint {
             Endpoint::Inet(host, port) => (host, *port),
-            Endpoint::Unix(_) => return Err(watch.protocol("UDP has no Unix socket")),
+            Endpoint::Unix(_) => return Err(attempt.protocol("UDP has no Unix socket")),
         };
         let mut open = Vec::new();
-        let asked = each_address(host, port, self.family, watch, |address, until| {
+        let asked = each_address(host, port, self.family, attempt, |address, until| {
             let socket = open_socket(address, SocketType::DGRAM)?;
             // Connected, so that a port-unreachable answer comes back as an error and a stranger's
             // datagram does not come at all.
             connect(&socket, &address)?;
             open.push((address, socket));
-            exchange(&mut open, request, watch, until, &mut enough)
+            exchange(&mut open, request, attempt, until, &mut enough)
         });
         let mut failure = match asked {
             Ok((address, _)) => return Ok(address),
             Err(failure) => failure,
         };
-        while !open.is_empty() && watch.deadline().remaining().is_some() {
-            match exchange(&mut open, request, watch, watch.deadline(), &mut enough) {
+        while !open.is_empty() && attempt.deadline().remaining().is_some() {
+            match exchange(&mut open, request, attempt, attempt.deadline(), &mut enough) {
                 Ok(address) => return Ok(address),
-                Err(error) => failure = watch.io(error),
+                Err(error) => failure = attempt.io(error),
             }
         }
         Err(failure)
@@ -74,28 +74,28 @@ type Open = Vec<(SocketAddr, OwnedFd)>;
 fn exchange(
     open: &mut Open,
     request: &[u8],
-    watch: &Watch<'_>,
+    attempt: &Attempt<'_>,
     until: Deadline,
     enough: &mut dyn FnMut(SocketAddr, &[u8]) -> io::Result<bool>,
 ) -> io::Result<SocketAddr> {
     const AGAIN: Duration = Duration::from_secs(1);
     let mut reply = vec![0; 65_536];
     loop {
-        visit(open, watch, &mut |_, socket| {
+        visit(open, attempt, &mut |_, socket| {
             send(socket, request, SendFlags::NOSIGNAL)?;
             Ok(false)
         })?;
         if let Some((address, _)) = open.last() {
-            watch.enter(Step::Read, &address.to_string());
+            attempt.enter(Step::Read, &address.to_string());
         }
         let again = Deadline::after(AGAIN);
         loop {
-            match watch.hears(open, until.min(again)) {
-                // A signal moves the deadline of the watch only.
-                Err(_) if until.min(watch.deadline()).remaining().is_some() => break,
+            match attempt.wait_readable(open, until.min(again)) {
+                // A signal moves the deadline of the attempt only.
+                Err(_) if until.min(attempt.deadline()).remaining().is_some() => break,
                 ready => ready?,
             }
-            let answered = visit(open, watch, &mut |address, socket| match recv(
+            let answered = visit(open, attempt, &mut |address, socket| match recv(
                 socket,
                 &mut reply[..],
                 RecvFlags::empty(),
@@ -114,7 +114,7 @@ fn exchange(
 /// The first of `open` for which `work` holds; one for which it fails is asked no more.
 fn visit(
     open: &mut Open,
-    watch: &Watch<'_>,
+    attempt: &Attempt<'_>,
     work: &mut dyn FnMut(SocketAddr, &OwnedFd) -> io::Result<bool>,
 ) -> io::Result<Option<SocketAddr>> {
     for (i, (address, socket)) in open.iter().enumerate() {
@@ -124,7 +124,7 @@ fn visit(
             Ok(true) => return Ok(Some(address)),
             Err(error) => {
                 open.remove(i);
-                watch.enter(Step::Read, &address.to_string());
+                attempt.enter(Step::Read, &address.to_string());
                 return Err(error);
             }
         }

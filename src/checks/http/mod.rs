@@ -8,10 +8,11 @@ pub mod response;
 
 use std::time::Duration;
 
-use request::{Leads, Request, Url};
+use request::{Redirect, Request, Url};
 use response::{Body, Head};
 
 use super::json;
+use crate::attempt::Attempt;
 use crate::deadline::Deadline;
 use crate::input::value::{self, StatusSet};
 use crate::input::{Flag, Options, Target, Usage};
@@ -19,7 +20,6 @@ use crate::net::stream::{Stream, recognise};
 use crate::net::{Peer, Secure};
 use crate::text::{Wrong, contains};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
-use crate::watch::Watch;
 
 /// The largest body that is judged.
 const BODY: usize = 1 << 20;
@@ -52,7 +52,7 @@ impl Http {
         let secure = match (target.scheme.as_str(), follow) {
             ("https", _) => Secure::Always,
             // A redirect may lead to https.
-            (_, Some(_)) if cfg!(feature = "tls") => Secure::Later,
+            (_, Some(_)) if cfg!(feature = "tls") => Secure::OnRedirect,
             _ => Secure::Never,
         };
         let peer = Peer::parse(
@@ -88,12 +88,12 @@ impl Http {
     }
 
     /// Asks, follows redirects where told to, and judges the final answer.
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let mut url = self.url.clone();
         let mut get = false;
         let mut followed = 0;
         loop {
-            let mut exchange = self.ask(&url, get, watch)?;
+            let mut exchange = self.ask(&url, get, attempt)?;
             let status = exchange.head.status;
             let next = match self.follow {
                 Some(most) => redirect(&url, &exchange.head)?.map(|next| (most, next)),
@@ -117,9 +117,18 @@ impl Http {
     }
 
     /// Sends one request and reads the head of its final answer.
-    fn ask<'w>(&self, url: &Url, get: bool, watch: &'w Watch<'w>) -> Result<Exchange<'w>, Failure> {
-        let mut stream = self.peer.open_as(url.port, url.secure, watch)?;
-        watch.say(&format_args!("request: {} for {}", self.request.describe(), url.host_header()));
+    fn ask<'w>(
+        &self,
+        url: &Url,
+        get: bool,
+        attempt: &'w Attempt<'w>,
+    ) -> Result<Exchange<'w>, Failure> {
+        let mut stream = self.peer.open_as(url.port, url.secure, attempt)?;
+        attempt.say(&format_args!(
+            "request: {} for {}",
+            self.request.describe(),
+            url.host_header()
+        ));
         let stranger = (url.port, url.secure) != (self.url.port, self.url.secure);
         // A server may answer and close before it has read everything: its answer counts.
         let sent = stream.write(&self.request.encode(url, get, stranger));
@@ -128,22 +137,22 @@ impl Http {
             (Err(_), Err(unsent)) => return Err(unsent),
             (head, _) => head?,
         };
-        let body = head.framing(self.request.is_head()).map_err(|wrong| watch.protocol(wrong))?;
+        let body = head.framing(self.request.is_head()).map_err(|wrong| attempt.protocol(wrong))?;
         Ok(Exchange { stream, head, body, inbox, decoded: Vec::new() })
     }
 
     /// Reads heads until the final one (RFC 9110 section 15.2).
     fn head(&self, stream: &mut Stream<'_>, inbox: &mut Vec<u8>) -> Result<Head, Failure> {
-        let watch = stream.watch();
+        let attempt = stream.attempt();
         let mut searched = 0;
         let mut informational = 0;
         loop {
             match Head::parse(inbox, searched) {
                 Ok(Some((head, length))) => {
-                    for (name, value) in head.headers().iter().filter(|_| watch.verbose()) {
+                    for (name, value) in head.headers().iter().filter(|_| attempt.verbose()) {
                         let secret = name.eq_ignore_ascii_case("set-cookie");
                         let shown = if secret { "***".into() } else { quote(value) };
-                        watch.say(&format_args!("response: {}: {name}: {shown}", head.status));
+                        attempt.say(&format_args!("response: {}: {name}: {shown}", head.status));
                     }
                     inbox.drain(..length.min(inbox.len()));
                     if !matches!(head.status, 100 | 102..=199) {
@@ -152,7 +161,7 @@ impl Http {
                     searched = 0;
                     informational += length;
                     if informational > response::HEAD {
-                        return Err(watch.protocol(
+                        return Err(attempt.protocol(
                             "over 64 KiB of informational responses without a final one",
                         ));
                     }
@@ -160,7 +169,7 @@ impl Http {
                 Ok(None) => {
                     searched = inbox.len();
                     if read(stream, inbox)? == 0 {
-                        return Err(watch.protocol(match (searched, informational) {
+                        return Err(attempt.protocol(match (searched, informational) {
                             (0, 0) => "the connection was closed without a response".into(),
                             (0, _) => {
                                 "the connection was closed after informational responses only"
@@ -176,7 +185,7 @@ impl Http {
                     let who =
                         recognise(inbox).filter(|who| !contains(who.as_bytes(), b"an HTTP server"));
                     let shown = who.map_or_else(|| quote(inbox), str::to_owned);
-                    return Err(watch.protocol(format!("{wrong}: {shown}")));
+                    return Err(attempt.protocol(format!("{wrong}: {shown}")));
                 }
             }
         }
@@ -236,7 +245,7 @@ impl Http {
                 Err(Failure::lacks("body", &format!("of {} bytes", body.len()), text, body))
             }
             None => self.json.iter().try_for_each(|wanted| {
-                exchange.stream.watch().tick()?;
+                exchange.stream.attempt().check_deadline()?;
                 wanted.judge(body)
             }),
         };
@@ -258,10 +267,10 @@ fn redirect(url: &Url, head: &Head) -> Result<Option<Url>, Failure> {
     let location = head.all("location").next().unwrap_or_default();
     match url.join(location) {
         // An empty one would be the same page again.
-        Leads::To(next) if !location.is_empty() => {
+        Redirect::To(next) if !location.is_empty() => {
             Ok((next.host == url.host && next.secure >= url.secure).then_some(next))
         }
-        Leads::Elsewhere => Ok(None),
+        Redirect::OtherOrigin => Ok(None),
         _ => {
             let got = format!("to \"{}\"", quote(location));
             Err(Failure::mismatch("redirect", &got, "one that can be followed"))
@@ -289,12 +298,12 @@ struct Exchange<'w> {
 impl Exchange<'_> {
     /// Decodes what has come; whether the body is complete.
     fn decode(&mut self) -> Result<bool, Failure> {
-        let watch = self.stream.watch();
+        let attempt = self.stream.attempt();
         self.body
             .decode(&mut self.inbox, &mut self.decoded)
-            .map_err(|wrong| watch.protocol(wrong))?;
+            .map_err(|wrong| attempt.protocol(wrong))?;
         if self.decoded.len() > BODY {
-            return Err(watch.protocol("a body over 1 MiB, which is not judged"));
+            return Err(attempt.protocol("a body over 1 MiB, which is not judged"));
         }
         Ok(self.body.is_complete())
     }
@@ -315,7 +324,7 @@ impl Exchange<'_> {
         };
         Err(self
             .stream
-            .watch()
+            .attempt()
             .protocol(format!("the connection was closed after {n} body bytes {of}")))
     }
 

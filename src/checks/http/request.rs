@@ -1,7 +1,7 @@
 //! Requests: where to, what is sent, and where a redirect leads.
 
 use crate::input::{Authority, Flag, Host, Options, Target, Text, Usage, value};
-use crate::text::{Wrong, base64, before, cut, cut_last, hex_digits};
+use crate::text::{Wrong, base64, before, hex_digits, rsplit_once, split_once};
 
 /// A URL's parts that a request is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,13 +18,13 @@ pub struct Url {
 
 /// What a Location says.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Leads {
+pub enum Redirect {
     /// This is where to go.
     To(Url),
     /// To another scheme than HTTP's.
-    Elsewhere,
+    OtherOrigin,
     /// It is no URL.
-    Nowhere,
+    Invalid,
 }
 
 impl Url {
@@ -49,25 +49,27 @@ impl Url {
     }
 
     /// Where `location` leads from here (RFC 3986 section 5.2).
-    pub fn join(&self, location: &[u8]) -> Leads {
+    pub fn join(&self, location: &[u8]) -> Redirect {
         let location = encoded(location);
-        let (secure, rest) = match cut(&location, b':') {
+        let (secure, rest) = match split_once(&location, b':') {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (false, rest),
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (true, rest),
             // A colon before the first slash would be another scheme's.
-            Some((scheme, _)) if before(scheme, b"/?").1.is_empty() => return Leads::Elsewhere,
+            Some((scheme, _)) if before(scheme, b"/?").1.is_empty() => {
+                return Redirect::OtherOrigin;
+            }
             _ => (self.secure, location.as_str()),
         };
         if rest.starts_with("//") {
             let text = Text::plain(format!("{}:{rest}", if secure { "https" } else { "http" }));
             let target = Target::parse(&text);
             return match target.authority() {
-                Ok(to) => Leads::To(Self::of(secure, to, absolute(&to.path))),
-                Err(_) => Leads::Nowhere,
+                Ok(to) => Redirect::To(Self::of(secure, to, absolute(&to.path))),
+                Err(_) => Redirect::Invalid,
             };
         }
         if secure != self.secure {
-            return Leads::Nowhere;
+            return Redirect::Invalid;
         }
         let path = before(&self.path, b"?").0;
         let joined = match rest.chars().next() {
@@ -75,11 +77,11 @@ impl Url {
             Some('/') => rest.to_owned(),
             Some('?') => format!("{path}{rest}"),
             Some(_) => {
-                let folder = cut_last(path, b'/').map_or("", |(folder, _)| folder);
+                let folder = rsplit_once(path, b'/').map_or("", |(folder, _)| folder);
                 format!("{folder}/{rest}")
             }
         };
-        Leads::To(Self { path: without_dots(&joined), ..self.clone() })
+        Redirect::To(Self { path: without_dots(&joined), ..self.clone() })
     }
 }
 
@@ -294,7 +296,7 @@ fn header(given: &[u8]) -> Result<(String, String), Wrong> {
 
 fn credentials(value: &[u8]) -> Result<String, Wrong> {
     let text = value::utf8(value)?;
-    if cut(text, b':').is_none() || text.bytes().any(|b| b < b' ' || b == 0x7f) {
+    if split_once(text, b':').is_none() || text.bytes().any(|b| b < b' ' || b == 0x7f) {
         return Err("USER:PASS without control characters is wanted".into());
     }
     Ok(text.to_owned())
@@ -341,15 +343,15 @@ mod tests {
             ("/x%zz|\"{}", "http://h:81/x%25zz%7c%22%7b%7d"),
             ("http://[::1]:8080/x", "http://[::1]:8080/x"),
         ] {
-            assert_eq!(base.join(location.as_bytes()), Leads::To(url(want)), "{location}");
+            assert_eq!(base.join(location.as_bytes()), Redirect::To(url(want)), "{location}");
         }
         for location in ["ftp://h/", "mailto:x"] {
-            assert_eq!(base.join(location.as_bytes()), Leads::Elsewhere, "{location}");
+            assert_eq!(base.join(location.as_bytes()), Redirect::OtherOrigin, "{location}");
         }
         let next = Url { path: "/x?filter[a]=%ff".into(), ..base.clone() };
-        assert_eq!(base.join(b"/x?filter[a]=\xff"), Leads::To(next));
+        assert_eq!(base.join(b"/x?filter[a]=\xff"), Redirect::To(next));
         for location in ["http://[::", "https:/x", "http://h:99999/", "http:// /", "//caf\u{e9}/"] {
-            assert_eq!(base.join(location.as_bytes()), Leads::Nowhere, "{location}");
+            assert_eq!(base.join(location.as_bytes()), Redirect::Invalid, "{location}");
         }
     }
 

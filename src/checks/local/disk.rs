@@ -3,10 +3,10 @@
 use rustix::fs::{StatVfs, statvfs};
 
 use super::{Percent, Size, path, share};
+use crate::attempt::Attempt;
 use crate::input::{Flag, Options, Target, Usage, value};
 use crate::text::Wrong;
 use crate::verdict::{Failure, Healthy, Step, Verdict, quote};
-use crate::watch::Watch;
 
 /// A file system, and the room that it must have.
 #[derive(Debug)]
@@ -35,9 +35,9 @@ impl Disk {
     }
 
     /// Asks the file system; nothing is opened.
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
-        watch.enter(Step::Open, &quote(&self.path));
-        let found = statvfs(path(&self.path)).map_err(|error| watch.io(error))?;
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+        attempt.enter(Step::Open, &quote(&self.path));
+        let found = statvfs(path(&self.path)).map_err(|error| attempt.io(error))?;
         self.judge(&found)
     }
 

@@ -6,11 +6,11 @@ use rustix::fs::{FileType, Stat, lstat};
 use rustix::io::Errno;
 
 use super::{Size, kind, look, look_for, path, word};
+use crate::attempt::Attempt;
 use crate::file::open_now;
 use crate::input::{Flag, Options, Target, Usage, value};
 use crate::text::contains;
 use crate::verdict::{Failure, Healthy, Span, Step, Verdict, quote};
-use crate::watch::Watch;
 
 /// A file, and what is wanted of it.
 #[derive(Debug)]
@@ -49,13 +49,13 @@ impl File {
     }
 
     /// Looks; opens the file for its content only.
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         match &self.wanted {
-            Wanted::Absent => self.absent(watch),
+            Wanted::Absent => self.absent(attempt),
             Wanted::There { max_age, min_size, expect } => {
                 let found = match (min_size, expect.as_slice()) {
-                    (None, []) => look(&self.path, watch)?,
-                    _ => look_for(FileType::RegularFile, &self.path, watch)?,
+                    (None, []) => look(&self.path, attempt)?,
+                    _ => look_for(FileType::RegularFile, &self.path, attempt)?,
                 };
                 let age = age(&found);
                 if let Some(most) = max_age.filter(|most| age.is_some_and(|age| age > *most)) {
@@ -68,7 +68,7 @@ impl File {
                     return Err(Failure::mismatch("size", &Size(size).to_string(), &want));
                 }
                 if !expect.is_empty() {
-                    self.search(expect, watch)?;
+                    self.search(expect, attempt)?;
                 }
                 let what = match kind(&found) {
                     FileType::RegularFile => Size(size).to_string(),
@@ -80,8 +80,8 @@ impl File {
     }
 
     /// Not even as a link to nothing: some programs lock with those.
-    fn absent(&self, watch: &Watch<'_>) -> Verdict {
-        watch.enter(Step::Open, &quote(&self.path));
+    fn absent(&self, attempt: &Attempt<'_>) -> Verdict {
+        attempt.enter(Step::Open, &quote(&self.path));
         match lstat(path(&self.path)) {
             Ok(found) => {
                 let got = format!("is there, modified {}", ago(age(&found)));
@@ -89,24 +89,24 @@ impl File {
             }
             // Where a parent is missing or is a file, nothing can be.
             Err(Errno::NOENT | Errno::NOTDIR) => Healthy::saw("absent"),
-            Err(error) => Err(watch.io(error)),
+            Err(error) => Err(attempt.io(error)),
         }
     }
 
     /// Reads until every text was seen. The file may shrink or grow meanwhile: its end is where
     /// nothing more can be read.
-    fn search(&self, texts: &[Vec<u8>], watch: &Watch<'_>) -> Result<(), Failure> {
-        let file = open_now(path(&self.path)).map_err(|error| watch.io(error))?;
-        watch.enter(Step::Read, &quote(&self.path));
+    fn search(&self, texts: &[Vec<u8>], attempt: &Attempt<'_>) -> Result<(), Failure> {
+        let file = open_now(path(&self.path)).map_err(|error| attempt.io(error))?;
+        attempt.enter(Step::Read, &quote(&self.path));
         let mut missing: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
         // What is kept of the last piece: a text may lie across two; and what would be shown.
         let kept = texts.iter().fold(200, |most, text| most.max(text.len()));
         let mut window = vec![0; kept + 65_536];
         let (mut filled, mut total) = (0, 0_u64);
         loop {
-            watch.tick()?;
+            attempt.check_deadline()?;
             let n = rustix::io::read(&file, window.get_mut(filled..).unwrap_or_default())
-                .map_err(|error| watch.io(error))?;
+                .map_err(|error| attempt.io(error))?;
             total += n as u64;
             filled += n;
             let seen = window.get(..filled).unwrap_or_default();

@@ -8,11 +8,11 @@ use rustix::fs::FileType;
 
 use super::look_for;
 use super::procfs::{self, ROOT, Root};
+use crate::attempt::Attempt;
 use crate::file::open_now;
 use crate::input::target::split_port;
 use crate::input::{Flag, Host, Options, Target, Usage, value};
 use crate::verdict::{Failure, Healthy, Step, Verdict, quote};
-use crate::watch::Watch;
 
 /// A place where a server should listen.
 #[derive(Debug)]
@@ -66,15 +66,15 @@ impl Listen {
     }
 
     /// Looks through the tables of sockets.
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         match self {
-            Listen::Port { ips, port, udp } => port_at(ROOT, ips, *port, *udp, watch),
-            Listen::Unix(name) => unix_at(ROOT, name, watch),
+            Listen::Port { ips, port, udp } => port_at(ROOT, ips, *port, *udp, attempt),
+            Listen::Unix(name) => unix_at(ROOT, name, attempt),
         }
     }
 }
 
-fn port_at(root: Root<'_>, ips: &[IpAddr], port: u16, udp: bool, watch: &Watch<'_>) -> Verdict {
+fn port_at(root: Root<'_>, ips: &[IpAddr], port: u16, udp: bool, attempt: &Attempt<'_>) -> Verdict {
     /// `TCP_LISTEN` and, for a UDP socket without a peer, `TCP_CLOSE` of the kernel's
     /// net/tcp_states.h.
     const STATES: [u8; 2] = [0x0a, 0x07];
@@ -82,11 +82,11 @@ fn port_at(root: Root<'_>, ips: &[IpAddr], port: u16, udp: bool, watch: &Watch<'
         false => (["/proc/net/tcp", "/proc/net/tcp6"], STATES[0]),
         true => (["/proc/net/udp", "/proc/net/udp6"], STATES[1]),
     };
-    root.own_pid(watch)?;
+    root.own_pid(attempt)?;
     let at = |ip| SocketAddr::new(ip, port).to_string();
     let (mut found, mut elsewhere) = (None, String::new());
     for table in tables {
-        let read = lines(root, table, watch, &mut |line| {
+        let read = lines(root, table, attempt, &mut |line| {
             let Some((ip, is_at, is)) = procfs::inet(line) else { return false };
             if (is_at, is) == (port, state) {
                 match ips.is_empty() || ips.iter().any(|wanted| covers(ip, *wanted)) {
@@ -100,7 +100,7 @@ fn port_at(root: Root<'_>, ips: &[IpAddr], port: u16, udp: bool, watch: &Watch<'
         match read {
             // Without IPv6 in the kernel its table is missing.
             Err(error) if error.kind() == io::ErrorKind::NotFound && table.ends_with('6') => {}
-            read => read.map_err(|error| watch.io(error))?,
+            read => read.map_err(|error| attempt.io(error))?,
         }
         if let Some(ip) = found {
             return Healthy::saw(at(ip) + " listens");
@@ -124,38 +124,38 @@ fn covers(bound: IpAddr, wanted: IpAddr) -> bool {
     bound == wanted || bound.is_unspecified() && (bound.is_ipv6() || wanted.is_ipv4())
 }
 
-fn unix_at(root: Root<'_>, name: &[u8], watch: &Watch<'_>) -> Verdict {
-    root.own_pid(watch)?;
+fn unix_at(root: Root<'_>, name: &[u8], attempt: &Attempt<'_>) -> Verdict {
+    root.own_pid(attempt)?;
     let mut found = false;
-    lines(root, "/proc/net/unix", watch, &mut |line| {
+    lines(root, "/proc/net/unix", attempt, &mut |line| {
         found |= procfs::unix(line) == Some(name);
         found
     })
-    .map_err(|error| watch.io(error))?;
+    .map_err(|error| attempt.io(error))?;
     if !found {
         return Err(Failure::mismatch("listening:", "nobody", &quote(name)));
     }
     if name.starts_with(b"/") {
         // The table keeps the name when the file is removed or replaced: nobody can connect then.
-        look_for(FileType::Socket, name, watch)?;
+        look_for(FileType::Socket, name, attempt)?;
     }
     Healthy::saw(format!("{} listens", quote(name)))
 }
 
 /// Hands the lines of a table to `each`, until one is what was looked for. What stands after the
-/// last newline was cut, and proves nothing.
+/// last newline was split_once, and proves nothing.
 fn lines(
     root: Root<'_>,
     table: &str,
-    watch: &Watch<'_>,
+    attempt: &Attempt<'_>,
     each: &mut dyn FnMut(&[u8]) -> bool,
 ) -> io::Result<()> {
-    watch.enter(Step::Open, table);
+    attempt.enter(Step::Open, table);
     let file = open_now(&root.path(table))?;
     let mut buffer = vec![0; 32_768 + LINE];
     let mut filled = 0;
     loop {
-        if watch.deadline().remaining().is_none() {
+        if attempt.deadline().remaining().is_none() {
             return Err(io::ErrorKind::TimedOut.into());
         }
         let free = buffer.get_mut(filled..).unwrap_or_default();
@@ -178,7 +178,7 @@ fn lines(
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Tree, parsed, watch};
+    use super::super::fixture::{Tree, attempt, parsed};
     use super::*;
 
     fn listen(target: &str, options: &[(Flag, &str)]) -> Listen {
@@ -205,8 +205,8 @@ mod tests {
 
     fn say(tree: &Tree, target: &str, options: &[(Flag, &str)]) -> String {
         let verdict = match listen(target, options) {
-            Listen::Port { ips, port, udp } => port_at(Root(&tree.0), &ips, port, udp, &watch()),
-            Listen::Unix(name) => unix_at(Root(&tree.0), &name, &watch()),
+            Listen::Port { ips, port, udp } => port_at(Root(&tree.0), &ips, port, udp, &attempt()),
+            Listen::Unix(name) => unix_at(Root(&tree.0), &name, &attempt()),
         };
         match verdict {
             Ok(healthy) => format!("healthy: {}", healthy.0),

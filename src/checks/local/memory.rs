@@ -6,9 +6,9 @@ use rustix::fs::stat;
 
 use super::procfs::{self, ROOT, Root, Version, field, number};
 use super::{Percent, Size, share};
+use crate::attempt::Attempt;
 use crate::input::{Flag, Options, Target, Usage, value};
 use crate::verdict::{Failure, Healthy, Step, Verdict};
-use crate::watch::Watch;
 
 /// How much of the memory may be in use, in hundredths of a percent.
 #[derive(Debug)]
@@ -54,9 +54,9 @@ impl Memory {
     }
 
     /// Reads the cgroup's files, or the host's.
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let most = u64::from(self.most);
-        let Use { used, limit } = tightest(ROOT, watch)?;
+        let Use { used, limit } = tightest(ROOT, attempt)?;
         let part = share(used, limit).unwrap_or(10_000);
         let got = format!("{} of {} ({})", Size(used), Size(limit), Percent(part));
         match part <= most {
@@ -68,31 +68,31 @@ impl Memory {
 
 /// The fullest of the cgroups from this process's own up to the one that is mounted, since any of
 /// their limits may strike; the host when none has a limit.
-fn tightest(root: Root<'_>, watch: &Watch<'_>) -> Result<Use, Failure> {
-    let read = |path: &str| read(root, path, watch);
-    root.own_pid(watch)?;
-    let host = read("/proc/meminfo").map_err(|error| watch.io(error))?;
+fn tightest(root: Root<'_>, attempt: &Attempt<'_>) -> Result<Use, Failure> {
+    let read = |path: &str| read(root, path, attempt);
+    root.own_pid(attempt)?;
+    let host = read("/proc/meminfo").map_err(|error| attempt.io(error))?;
     let kib = |name| field(&host, name).and_then(number).map(|kib| kib.saturating_mul(1024));
     let (Some(total), Some(available)) = (kib("MemTotal"), kib("MemAvailable")) else {
-        return Err(watch.protocol("want the fields MemTotal and MemAvailable"));
+        return Err(attempt.protocol("want the fields MemTotal and MemAvailable"));
     };
     let host = Use { used: total.saturating_sub(available), limit: total };
     let own = match read("/proc/self/cgroup") {
         // A kernel without cgroups.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(host),
-        own => own.map_err(|error| watch.io(error))?,
+        own => own.map_err(|error| attempt.io(error))?,
     };
     let Some((version, path)) = procfs::cgroup(&own) else { return Ok(host) };
-    let mounts = read("/proc/self/mountinfo").map_err(|error| watch.io(error))?;
+    let mounts = read("/proc/self/mountinfo").map_err(|error| attempt.io(error))?;
     let Some((at, mut below)) = procfs::mount(&mounts, version, path) else {
-        return Err(watch.protocol("want the cgroups mounted: their limit cannot be seen"));
+        return Err(attempt.protocol("want the cgroups mounted: their limit cannot be seen"));
     };
     let files = if version == Version::V1 { V1 } else { V2 };
     let mut fullest: Option<Use> = None;
     let part = |one: Use| share(one.used, one.limit).unwrap_or(u64::MAX);
     loop {
         let folder = String::from_utf8_lossy(&[at, below].concat()).into_owned();
-        let found = limited(root, &folder, host.limit, &files, watch)?;
+        let found = limited(root, &folder, host.limit, &files, attempt)?;
         if found.is_some_and(|found| fullest.is_none_or(|other| part(found) > part(other))) {
             fullest = found;
         }
@@ -112,43 +112,43 @@ fn limited(
     folder: &str,
     host: u64,
     files: &Files,
-    watch: &Watch<'_>,
+    attempt: &Attempt<'_>,
 ) -> Result<Option<Use>, Failure> {
-    let read = |name: &str| read(root, &format!("{folder}/{name}"), watch);
+    let read = |name: &str| read(root, &format!("{folder}/{name}"), attempt);
     let limit = match read(files.limit) {
         // The root cgroup has no limit, nor has one without the memory controller.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return match stat(root.path(&format!("{folder}/cgroup.procs")).as_path()) {
                 Ok(_) => Ok(None),
-                Err(_) => Err(watch.io(error)),
+                Err(_) => Err(attempt.io(error)),
             };
         }
-        limit => limit.map_err(|error| watch.io(error))?,
+        limit => limit.map_err(|error| attempt.io(error))?,
     };
     if limit.trim_ascii() == b"max" {
         return Ok(None);
     }
-    let a_number = || watch.protocol("want a number of bytes");
+    let a_number = || attempt.protocol("want a number of bytes");
     let limit = number(&limit).ok_or_else(a_number)?;
     if limit >= host {
         return Ok(None);
     }
-    let usage = read(files.usage).map_err(|error| watch.io(error))?;
+    let usage = read(files.usage).map_err(|error| attempt.io(error))?;
     let usage = number(&usage).ok_or_else(a_number)?;
-    let stat = read("memory.stat").map_err(|error| watch.io(error))?;
+    let stat = read("memory.stat").map_err(|error| attempt.io(error))?;
     let cache = files.reclaimable.iter().filter_map(|name| field(&stat, name).and_then(number));
     let used = cache.fold(usage, u64::saturating_sub);
     Ok(Some(Use { used, limit }))
 }
 
-fn read(root: Root<'_>, path: &str, watch: &Watch<'_>) -> io::Result<Vec<u8>> {
-    watch.enter(Step::Open, path);
+fn read(root: Root<'_>, path: &str, attempt: &Attempt<'_>) -> io::Result<Vec<u8>> {
+    attempt.enter(Step::Open, path);
     root.read(path)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Tree, parsed, watch};
+    use super::super::fixture::{Tree, attempt, parsed};
     use super::*;
 
     const MIB: u64 = 1 << 20;
@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn say(tree: &Tree) -> Result<Use, String> {
-        tightest(Root(&tree.0), &watch()).map_err(|failure| failure.to_string())
+        tightest(Root(&tree.0), &attempt()).map_err(|failure| failure.to_string())
     }
 
     const HOST: Use = Use { used: 512_000 * 1024, limit: 1_024_000 * 1024 };

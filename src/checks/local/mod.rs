@@ -16,9 +16,9 @@ use std::path::Path;
 use rustix::fs::{FileType, Stat, lstat, stat};
 use rustix::io::Errno;
 
+use crate::attempt::Attempt;
 use crate::input::{Options, Target, Usage};
 use crate::verdict::{Failure, Step, Verdict, quote};
-use crate::watch::Watch;
 
 /// Something to look at.
 #[derive(Debug)]
@@ -52,14 +52,14 @@ impl Local {
     }
 
     /// Carries the check out.
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         match self {
-            Local::File(check) => check.run(watch),
-            Local::Pid(check) => check.run(watch),
-            Local::Process(check) => check.run(watch),
-            Local::Listen(check) => check.run(watch),
-            Local::Disk(check) => check.run(watch),
-            Local::Memory(check) => check.run(watch),
+            Local::File(check) => check.run(attempt),
+            Local::Pid(check) => check.run(attempt),
+            Local::Process(check) => check.run(attempt),
+            Local::Listen(check) => check.run(attempt),
+            Local::Disk(check) => check.run(attempt),
+            Local::Memory(check) => check.run(attempt),
         }
     }
 }
@@ -70,22 +70,22 @@ fn path(bytes: &[u8]) -> &Path {
 }
 
 /// What is at `at`, links followed; nothing is opened.
-fn look(at: &[u8], watch: &Watch<'_>) -> Result<Stat, Failure> {
-    watch.enter(Step::Open, &quote(at));
+fn look(at: &[u8], attempt: &Attempt<'_>) -> Result<Stat, Failure> {
+    attempt.enter(Step::Open, &quote(at));
     match stat(path(at)) {
         Ok(found) => Ok(found),
         // A link to nothing and nothing at all are the same error to stat(2).
         Err(Errno::NOENT) if lstat(path(at)).is_ok() => {
-            Err(watch.protocol("a link to what does not exist"))
+            Err(attempt.protocol("a link to what does not exist"))
         }
-        Err(error) => Err(watch.io(error)),
+        Err(error) => Err(attempt.io(error)),
     }
 }
 
 /// As [`look`], and it is of that kind. A regular file can be opened and read without waiting for
 /// anybody, and without an effect on a device.
-fn look_for(wanted: FileType, at: &[u8], watch: &Watch<'_>) -> Result<Stat, Failure> {
-    let found = look(at, watch)?;
+fn look_for(wanted: FileType, at: &[u8], attempt: &Attempt<'_>) -> Result<Stat, Failure> {
+    let found = look(at, attempt)?;
     match kind(&found) {
         is if is == wanted => Ok(found),
         is => Err(Failure::mismatch("file type", word(is), word(wanted))),
@@ -156,9 +156,9 @@ mod fixture {
     use std::path::PathBuf;
     use std::time::Duration;
 
+    use crate::attempt::{Attempt, Log};
     use crate::input::options::given;
     use crate::input::{Flag, Options, Target, Text, Usage};
-    use crate::watch::{Log, Watch};
 
     /// A folder that is removed in the end.
     pub(super) struct Tree(pub(super) String);
@@ -191,9 +191,9 @@ mod fixture {
         }
     }
 
-    pub(super) fn watch() -> Watch<'static> {
+    pub(super) fn attempt() -> Attempt<'static> {
         let log = Log { line: |_| {}, verbose: false, waiting: false };
-        Watch::new("x", Duration::from_secs(30), log)
+        Attempt::new("x", Duration::from_secs(30), log)
     }
 
     /// Parses one check; an option that it does not take is an error too.

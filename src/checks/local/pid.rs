@@ -10,11 +10,11 @@ use rustix::process::{Pid as ProcessId, test_kill_process};
 
 use super::procfs::{ROOT, Root, field, lives, number};
 use super::{look_for, path};
+use crate::attempt::Attempt;
 use crate::file;
 use crate::input::{Options, Target, Usage, value};
 use crate::text::Wrong;
 use crate::verdict::{Failure, Healthy, Step, Verdict, quote};
-use crate::watch::Watch;
 
 /// A process by its number.
 #[derive(Debug)]
@@ -41,20 +41,20 @@ impl Pid {
     }
 
     /// Reads the file, if any, then `/proc/PID/status`.
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let pid = match self {
             Pid::Number(pid) => *pid,
-            Pid::File(path) => in_file(path, watch)?,
+            Pid::File(path) => in_file(path, attempt)?,
         };
-        alive(pid, ROOT, watch)
+        alive(pid, ROOT, attempt)
     }
 }
 
 /// The number in a pid file. As the Filesystem Hierarchy Standard (3.15.2) asks of readers, white
 /// space around it, a missing newline, leading zeros and further lines do not matter.
-fn in_file(at: &[u8], watch: &Watch<'_>) -> Result<u32, Failure> {
-    look_for(FileType::RegularFile, at, watch)?;
-    let content = file::read(path(at), 4096).map_err(|error| watch.io(error))?;
+fn in_file(at: &[u8], attempt: &Attempt<'_>) -> Result<u32, Failure> {
+    look_for(FileType::RegularFile, at, attempt)?;
+    let content = file::read(path(at), 4096).map_err(|error| attempt.io(error))?;
     let end = content.iter().position(|byte| *byte == b'\n').map_or(content.len(), |at| at + 1);
     pid(content.get(..end).unwrap_or_default())
         .map_err(|got| Failure::mismatch("pid file", &format!("with {got}"), "a process id"))
@@ -85,17 +85,17 @@ pub fn pid(text: &[u8]) -> Result<u32, Wrong> {
     }
 }
 
-fn alive(pid: u32, root: Root<'_>, watch: &Watch<'_>) -> Verdict {
+fn alive(pid: u32, root: Root<'_>, attempt: &Attempt<'_>) -> Verdict {
     let path = format!("/proc/{pid}/status");
-    watch.enter(Step::Open, &path);
+    attempt.enter(Step::Open, &path);
     let status = match root.read(&path) {
         Ok(status) => status,
         // It ended before it was opened, or between that and the reading; or it is hidden, which denies
         // or conceals (proc(5), hidepid=1 and 2).
         Err(error) if gone(&error) || error.kind() == io::ErrorKind::PermissionDenied => {
-            return Err(missing(pid, root, watch));
+            return Err(missing(pid, root, attempt));
         }
-        Err(error) => return Err(watch.io(error)),
+        Err(error) => return Err(attempt.io(error)),
     };
     let (Some(name), Some([state, ..]), Some(threads), Some(group)) = (
         field(&status, "Name"),
@@ -103,7 +103,7 @@ fn alive(pid: u32, root: Root<'_>, watch: &Watch<'_>) -> Verdict {
         field(&status, "Threads").and_then(number),
         field(&status, "Tgid").and_then(number),
     ) else {
-        return Err(watch.protocol("want the fields Name, State, Tgid and Threads"));
+        return Err(attempt.protocol("want the fields Name, State, Tgid and Threads"));
     };
     let who = format!("process {pid} ({})", quote(name));
     if group != u64::from(pid) {
@@ -123,8 +123,8 @@ pub(super) fn gone(error: &io::Error) -> bool {
     matches!(errno, Some(Errno::NOENT | Errno::SRCH))
 }
 
-fn missing(pid: u32, root: Root<'_>, watch: &Watch<'_>) -> Failure {
-    if let Err(failure) = root.own_pid(watch) {
+fn missing(pid: u32, root: Root<'_>, attempt: &Attempt<'_>) -> Failure {
+    if let Err(failure) = root.own_pid(attempt) {
         return failure;
     }
     let exists = i32::try_from(pid).ok().and_then(ProcessId::from_raw).is_some_and(|pid| {
@@ -144,7 +144,7 @@ fn missing(pid: u32, root: Root<'_>, watch: &Watch<'_>) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Tree, parsed, watch};
+    use super::super::fixture::{Tree, attempt, parsed};
     use super::*;
 
     #[test]
@@ -178,7 +178,7 @@ mod tests {
         let tree = Tree::new("pid");
         let file = |content: &str| {
             tree.write("/app.pid", content);
-            in_file(tree.path("/app.pid").as_os_str().as_encoded_bytes(), &watch())
+            in_file(tree.path("/app.pid").as_os_str().as_encoded_bytes(), &attempt())
                 .map_err(|failure| failure.to_string())
         };
         assert_eq!(file("42\n"), Ok(42));
@@ -189,7 +189,7 @@ mod tests {
             Err("pid file with an empty first line, want a process id".into())
         );
         assert_eq!(file("x\n"), Err("pid file with \"x\", want a process id".into()));
-        let folder = in_file(tree.0.as_bytes(), &watch()).expect_err("a folder");
+        let folder = in_file(tree.0.as_bytes(), &attempt()).expect_err("a folder");
         assert_eq!(folder.to_string(), "file type directory, want regular file");
     }
 
@@ -197,7 +197,7 @@ mod tests {
     fn states() {
         let tree = Tree::new("pid-states");
         let root = Root(&tree.0);
-        let say = |pid| match alive(pid, root, &watch()) {
+        let say = |pid| match alive(pid, root, &attempt()) {
             Ok(healthy) => healthy.0,
             Err(failure) => failure.to_string(),
         };

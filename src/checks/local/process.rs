@@ -8,11 +8,11 @@ use rustix::fs::RawDir;
 
 use super::pid::gone;
 use super::procfs::{self, ROOT, Root};
-use crate::crew::at_once;
+use crate::attempt::Attempt;
 use crate::file::open_now;
 use crate::input::{Flag, Options, Target, Usage, value};
+use crate::parallel;
 use crate::verdict::{Failure, Healthy, Step, Verdict};
-use crate::watch::Watch;
 
 /// Processes by their name.
 #[derive(Debug)]
@@ -56,8 +56,8 @@ impl Process {
     }
 
     /// Looks at every process.
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
-        let found = self.find(ROOT, watch)?;
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+        let found = self.find(ROOT, attempt)?;
         self.judge(&found)
     }
 
@@ -88,18 +88,18 @@ impl Process {
         }
     }
 
-    fn find(&self, root: Root<'_>, watch: &Watch<'_>) -> Result<Found, Failure> {
-        let own = procfs::number(&root.own_pid(watch)?);
-        watch.enter(Step::Open, "/proc");
-        let mut pids = listed(root).map_err(|error| watch.io(error))?;
+    fn find(&self, root: Root<'_>, attempt: &Attempt<'_>) -> Result<Found, Failure> {
+        let own = procfs::number(&root.own_pid(attempt)?);
+        attempt.enter(Step::Open, "/proc");
+        let mut pids = listed(root).map_err(|error| attempt.io(error))?;
         let first = pids.contains(&1);
         pids.retain(|pid| own != Some(u64::from(*pid)));
         let mut found = Ok(Found { first, ..Found::default() });
         for round in pids.chunks(PART * THREADS) {
-            watch.tick()?;
+            attempt.check_deadline()?;
             let parts: Vec<&[u32]> = round.chunks(PART).collect();
             let sum = Mutex::new(&mut found);
-            at_once(parts.len(), &|i| {
+            parallel::for_each(parts.len(), &|i| {
                 let part = self.count(root, parts.get(i).copied().unwrap_or_default());
                 let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
                 match (&mut **sum, part) {
@@ -112,7 +112,7 @@ impl Process {
                 break;
             }
         }
-        found.map_err(|error| watch.io(error))
+        found.map_err(|error| attempt.io(error))
     }
 
     /// Whether more processes would not change the verdict.
@@ -217,7 +217,7 @@ fn listed(root: Root<'_>) -> io::Result<Vec<u32>> {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::super::fixture::{Tree, parsed, watch};
+    use super::super::fixture::{Tree, attempt, parsed};
     use super::*;
 
     fn process(name: &str, options: &[(Flag, &str)]) -> Process {
@@ -254,7 +254,7 @@ mod tests {
         tree.write("/proc/version", "Linux");
         // With a largest number all are looked at.
         let most = [(Flag::MaxCount, "9")];
-        let found = |name: &str| process(name, &most).find(Root(&tree.0), &watch()).expect(name);
+        let found = |name: &str| process(name, &most).find(Root(&tree.0), &attempt()).expect(name);
         let of = |living, zombies| Found { living, zombies, hidden: 0, all: 7, first: true };
         for (name, living, zombies) in [
             ("nginx", 1, 1),
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn without_proc() {
         let tree = Tree::new("process-none");
-        let failure = process("x", &[]).find(Root(&tree.0), &watch()).expect_err("no /proc");
+        let failure = process("x", &[]).find(Root(&tree.0), &attempt()).expect_err("no /proc");
         assert!(
             failure.to_string().starts_with("opening /proc/self/stat: No such file"),
             "{failure}"
@@ -330,7 +330,7 @@ mod tests {
             put(&tree, pid, "worker", 'S', "/bin/worker\0");
         }
         let started = Instant::now();
-        let found = process("nginx", &[]).find(Root(&tree.0), &watch()).expect("a count");
+        let found = process("nginx", &[]).find(Root(&tree.0), &attempt()).expect("a count");
         assert_eq!((found.living, found.all), (0, 9999));
         // A bound for a busy machine and a debug build; tests/it/local.rs has the real one.
         assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());

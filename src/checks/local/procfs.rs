@@ -8,10 +8,10 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
+use crate::attempt::Attempt;
 use crate::file;
 use crate::input::value;
 use crate::verdict::{Failure, Step};
-use crate::watch::Watch;
 
 /// The folder under which `/proc` and the cgroup mounts are looked for: none; unit tests put a tree
 /// of their own there.
@@ -42,14 +42,18 @@ impl Root<'_> {
 
     /// The number of this process, as `/proc` counts. Fails when there is no `/proc`, or an empty
     /// folder in its place.
-    pub fn own_pid(self, watch: &Watch<'_>) -> Result<Vec<u8>, Failure> {
+    pub fn own_pid(self, attempt: &Attempt<'_>) -> Result<Vec<u8>, Failure> {
         const OWN: &str = "/proc/self/stat";
-        watch.enter(Step::Open, OWN);
+        attempt.enter(Step::Open, OWN);
         match self.start(OWN, &mut [0; 64]) {
-            Ok(mut stat) => Ok(cut(&mut stat).to_vec()),
+            Ok(mut stat) => Ok(word(&mut stat).to_vec()),
             Err(error) => {
                 let absent = error.kind() == io::ErrorKind::NotFound;
-                Err(watch.io(error).with(if absent { "want proc(5) mounted on /proc" } else { "" }))
+                Err(attempt.io(error).with(if absent {
+                    "want proc(5) mounted on /proc"
+                } else {
+                    ""
+                }))
             }
         }
     }
@@ -60,9 +64,9 @@ impl Root<'_> {
 pub fn stat(line: &[u8]) -> Option<bool> {
     let close = line.iter().rposition(|byte| *byte == b')')?;
     let mut rest = line.get(close + 1..)?;
-    let [state] = cut(&mut rest) else { return None };
+    let [state] = word(&mut rest) else { return None };
     skip(&mut rest, 16);
-    Some(lives(*state, number(cut(&mut rest))?))
+    Some(lives(*state, number(word(&mut rest))?))
 }
 
 /// A zombie (`Z`) or dead (`X`, `x`) process lives no more; unless other threads of it run on,
@@ -76,7 +80,7 @@ pub fn lives(state: u8, threads: u64) -> bool {
 pub fn field<'a>(mut lines: &'a [u8], name: &str) -> Option<&'a [u8]> {
     while !lines.is_empty() {
         let mut line = until(&mut lines, b'\n');
-        let first = cut(&mut line);
+        let first = word(&mut line);
         if first.strip_suffix(b":").unwrap_or(first) == name.as_bytes() {
             return Some(line.trim_ascii());
         }
@@ -86,7 +90,7 @@ pub fn field<'a>(mut lines: &'a [u8], name: &str) -> Option<&'a [u8]> {
 
 /// The number in front of a value: `123 kB` is 123.
 pub fn number(mut value: &[u8]) -> Option<u64> {
-    value::number(cut(&mut value)).ok()
+    value::number(word(&mut value)).ok()
 }
 
 /// Takes what stands before the next `end`, and that too.
@@ -98,7 +102,7 @@ fn until<'a>(rest: &mut &'a [u8], end: u8) -> &'a [u8] {
 }
 
 /// Takes the next word, blanks before it dropped.
-fn cut<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
+fn word<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
     let text = rest.trim_ascii_start();
     let end = text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());
     *rest = text.get(end..).unwrap_or_default();
@@ -108,7 +112,7 @@ fn cut<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
 /// Takes `n` words.
 fn skip(rest: &mut &[u8], n: usize) {
     for _ in 0..n {
-        cut(rest);
+        word(rest);
     }
 }
 
@@ -134,11 +138,11 @@ fn lists(mut list: &[u8], name: &[u8]) -> bool {
 /// A line of `/proc/net/tcp`, `tcp6`, `udp` or `udp6`: the local address and port, and the state.
 /// `None` for the heading and for a line that was cut.
 pub fn inet(mut line: &[u8]) -> Option<(IpAddr, u16, u8)> {
-    cut(&mut line);
-    let mut port = cut(&mut line);
+    word(&mut line);
+    let mut port = word(&mut line);
     let ip = until(&mut port, b':');
-    cut(&mut line);
-    let state = hex(cut(&mut line), 2)?;
+    word(&mut line);
+    let state = hex(word(&mut line), 2)?;
     // An address is words of 32 bits, each in the order of this machine.
     let mut bytes = [0; 16];
     for (word, digits) in bytes.chunks_exact_mut(4).zip(ip.chunks(8)) {
@@ -159,7 +163,7 @@ pub fn unix(mut line: &[u8]) -> Option<&[u8]> {
     /// `__SO_ACCEPTCON` of the kernel: listen(2) was called.
     const LISTENS: u32 = 1 << 16;
     skip(&mut line, 3);
-    let flags = hex(cut(&mut line), 8)?;
+    let flags = hex(word(&mut line), 8)?;
     skip(&mut line, 3);
     // One blank, and the rest is the name, blanks and all.
     line.strip_prefix(b" ").filter(|_| flags & LISTENS != 0)
@@ -207,13 +211,13 @@ pub fn mount<'a>(
     while !lines.is_empty() {
         let mut line = until(&mut lines, b'\n');
         skip(&mut line, 3);
-        let (root, at) = (cut(&mut line), cut(&mut line));
-        while !matches!(cut(&mut line), b"-" | b"") {}
-        let memory = match (cut(&mut line), version) {
+        let (root, at) = (word(&mut line), word(&mut line));
+        while !matches!(word(&mut line), b"-" | b"") {}
+        let memory = match (word(&mut line), version) {
             (b"cgroup2", Version::V2) => true,
             (b"cgroup", Version::V1) => {
                 skip(&mut line, 1);
-                lists(cut(&mut line), b"memory")
+                lists(word(&mut line), b"memory")
             }
             _ => false,
         };

@@ -1,11 +1,11 @@
 //! `amqp://`, `amqps://`: Connection.Start arrives (AMQP 0-9-1, sections 2.2.4 and 4.2).
 
 use super::{ask, open, or_tls, parts};
+use crate::attempt::Attempt;
 use crate::input::{Options, Target, Usage};
 use crate::net::stream::{Decoded, MESSAGE};
 use crate::net::{Peer, Secure};
 use crate::verdict::{Healthy, Verdict, quote};
-use crate::watch::Watch;
 
 /// An AMQP 0-9-1 broker.
 #[derive(Debug)]
@@ -26,8 +26,8 @@ impl Amqp {
     /// Introduces itself and waits to be asked who it is. The FIN that follows is the quietest end
     /// there is: RabbitMQ warns of a client that closed; of Connection.Close at this point, or of
     /// a login that is none, it logs an error, and answers late.
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
-        let mut talk = open(&self.0, watch)?;
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+        let mut talk = open(&self.0, attempt)?;
         let server = ask(&mut talk, b"AMQP\0\0\x09\x01", "Connection.Start", start)
             .map_err(|failure| or_tls(failure, &talk, &self.0, "amqps"));
         talk.close();

@@ -1,13 +1,13 @@
 //! `fcgi://host:port/ping`: a FastCGI responder answers (the FastCGI Specification 1.0, RFC 3875).
 
 use super::{ask, open, parts};
+use crate::attempt::Attempt;
 use crate::input::value::{self, StatusSet};
 use crate::input::{Flag, Options, Target, Usage};
 use crate::net::stream::Decoded;
 use crate::net::{Peer, Secure};
-use crate::text::{Wrong, contains, cut};
+use crate::text::{Wrong, contains, split_once};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
-use crate::watch::Watch;
 
 /// A FastCGI application, such as php-fpm with its `ping.path` and `pm.status_path`.
 #[derive(Debug)]
@@ -44,10 +44,10 @@ impl Fcgi {
     }
 
     /// Asks, reads to the end of the request, and judges.
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         /// The most of an answer, errors included, that is judged: a status page lists every worker.
         const ANSWER: usize = 1 << 20;
-        let mut talk = open(&self.peer, watch)?;
+        let mut talk = open(&self.peer, attempt)?;
         let mut request = self.request.as_slice();
         let (mut out, mut errors) = (Vec::new(), Vec::new());
         let mut records = 0_usize;
@@ -64,14 +64,14 @@ impl Fcgi {
             }
             // Empty records count too, or there would be no end of them.
             if out.len() + errors.len() > ANSWER || records > 16_384 {
-                return Err(watch.protocol("an answer over 1 MiB, which is not judged"));
+                return Err(attempt.protocol("an answer over 1 MiB, which is not judged"));
             }
         };
         talk.close();
-        self.judge(&ended, &out, &errors, watch)
+        self.judge(&ended, &out, &errors, attempt)
     }
 
-    fn judge(&self, ended: &[u8], out: &[u8], errors: &[u8], watch: &Watch<'_>) -> Verdict {
+    fn judge(&self, ended: &[u8], out: &[u8], errors: &[u8], attempt: &Attempt<'_>) -> Verdict {
         // Section 5.5: four bytes that are the application's own, the protocol status, three more.
         let refused = match ended {
             [_, _, _, _, 0, _, _, _] => None,
@@ -81,10 +81,10 @@ impl Fcgi {
             _ => Some("it ended the request with a status that is not known"),
         };
         if let Some(why) = refused {
-            return Err(watch.protocol(why).with(&said(errors)));
+            return Err(attempt.protocol(why).with(&said(errors)));
         }
         let (status, line, body) =
-            head(out).map_err(|wrong| watch.protocol(wrong).with(&said(errors)))?;
+            head(out).map_err(|wrong| attempt.protocol(wrong).with(&said(errors)))?;
         let seen = if errors.trim_ascii().is_empty() { body } else { errors }.trim_ascii();
         if !self.status.contains(status) {
             return Err(Failure::mismatch("status", &line, self.status.text()).with(&quote(seen)));
@@ -118,7 +118,7 @@ const CONSTANT: &[u8] = b"\x11\x07GATEWAY_INTERFACECGI/1.1\
 /// A whole request: the role of a responder, the parameters, an empty body. `None` when the
 /// parameters are longer than a record can be.
 fn request(path: &str) -> Option<Vec<u8>> {
-    let (script, query) = cut(path, b'?').unwrap_or((path, ""));
+    let (script, query) = split_once(path, b'?').unwrap_or((path, ""));
     let script = value::percent_decoded(script);
     let given: &[(&str, &[u8])] = &[
         ("SCRIPT_NAME", &script),
@@ -210,9 +210,9 @@ mod tests {
 
     use super::super::torture;
     use super::*;
+    use crate::attempt::Log;
     use crate::input::Text;
     use crate::input::options::given;
-    use crate::watch::Log;
 
     fn parse(target: &str, options: &[(Flag, &str)]) -> Result<Fcgi, Usage> {
         let target = Target::parse(&Text::plain(target));
@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn verdicts() {
-        let watch = Watch::new(
+        let attempt = Attempt::new(
             "x",
             Duration::from_secs(60),
             Log { line: |_| {}, verbose: false, waiting: false },
@@ -315,7 +315,7 @@ mod tests {
             ended,
             out.as_bytes(),
             errors.as_bytes(),
-            &watch,
+            &attempt,
         ) {
             Ok(Healthy(seen)) => seen,
             Err(failure) => failure.to_string(),

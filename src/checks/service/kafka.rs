@@ -3,11 +3,11 @@
 //!
 //! <https://kafka.apache.org/protocol.html#The_Messages_ApiVersions>
 
+use crate::attempt::Attempt;
 use crate::input::{Options, Target, Usage};
 use crate::net::stream::{Conversation, Decoded, claimed};
 use crate::net::{Peer, Secure};
 use crate::verdict::{Failure, Healthy, Verdict};
-use crate::watch::Watch;
 
 /// A Kafka broker or controller.
 #[derive(Debug)]
@@ -31,8 +31,8 @@ impl Kafka {
     }
 
     /// Asks for the versions.
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
-        let mut talk = Conversation::new(self.peer.open(watch)?);
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+        let mut talk = Conversation::new(self.peer.open(attempt)?);
         talk.send(REQUEST)?;
         let (code, apis) = talk.receive("an answer to ApiVersions without TLS", decode)?;
         talk.close();

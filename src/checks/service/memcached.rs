@@ -1,11 +1,11 @@
 //! `memcached://`: `version` answers VERSION (memcached's doc/protocol.txt).
 
 use super::{answered, ask, line, open, parts};
+use crate::attempt::Attempt;
 use crate::input::{Options, Target, Usage};
 use crate::net::stream::Decoded;
 use crate::net::{Peer, Secure};
 use crate::verdict::{Healthy, Verdict};
-use crate::watch::Watch;
 
 /// A memcached server that speaks the text protocol.
 #[derive(Debug)]
@@ -20,8 +20,8 @@ impl Memcached {
     }
 
     /// Asks for the version, and says goodbye with it.
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
-        let mut talk = open(&self.0, watch)?;
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+        let mut talk = open(&self.0, attempt)?;
         let answer = ask(&mut talk, b"version\r\nquit\r\n", "an answer to version", reply)?;
         talk.close();
         match answer.as_str() {

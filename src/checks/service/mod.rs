@@ -13,11 +13,11 @@ pub mod nats;
 pub mod postgres;
 pub mod redis;
 
+use crate::attempt::Attempt;
 use crate::input::{Authority, Options, Target, Usage};
 use crate::net::stream::{Conversation, Decoded};
 use crate::net::{Peer, Secure};
 use crate::verdict::{Failure, Verdict, quote};
-use crate::watch::Watch;
 
 /// A service to talk to.
 #[derive(Debug)]
@@ -68,19 +68,19 @@ impl Service {
     }
 
     /// Carries the check out.
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         match self {
-            Service::Grpc(check) => check.run(watch),
-            Service::Redis(check) => check.run(watch),
-            Service::Postgres(check) => check.run(watch),
-            Service::Mysql(check) => check.run(watch),
-            Service::Mongodb(check) => check.run(watch),
-            Service::Memcached(check) => check.run(watch),
-            Service::Amqp(check) => check.run(watch),
-            Service::Mqtt(check) => check.run(watch),
-            Service::Nats(check) => check.run(watch),
-            Service::Kafka(check) => check.run(watch),
-            Service::Fcgi(check) => check.run(watch),
+            Service::Grpc(check) => check.run(attempt),
+            Service::Redis(check) => check.run(attempt),
+            Service::Postgres(check) => check.run(attempt),
+            Service::Mysql(check) => check.run(attempt),
+            Service::Mongodb(check) => check.run(attempt),
+            Service::Memcached(check) => check.run(attempt),
+            Service::Amqp(check) => check.run(attempt),
+            Service::Mqtt(check) => check.run(attempt),
+            Service::Nats(check) => check.run(attempt),
+            Service::Kafka(check) => check.run(attempt),
+            Service::Fcgi(check) => check.run(attempt),
         }
     }
 }
@@ -106,8 +106,8 @@ fn no_path(target: &Target, authority: &Authority) -> Result<(), Usage> {
 }
 
 /// Connects for a conversation.
-fn open<'w>(peer: &Peer, watch: &'w Watch<'w>) -> Result<Conversation<'w>, Failure> {
-    Ok(Conversation::new(peer.open(watch)?))
+fn open<'w>(peer: &Peer, attempt: &'w Attempt<'w>) -> Result<Conversation<'w>, Failure> {
+    Ok(Conversation::new(peer.open(attempt)?))
 }
 
 /// Sends `request`, if there is one, and reads one answer. A server may refuse and close before

@@ -3,11 +3,11 @@
 //! OP_MSG: <https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/>. BSON:
 //! <https://bsonspec.org/spec.html>. `hello` needs no login.
 
+use crate::attempt::Attempt;
 use crate::input::{Flag, Options, Target, Usage};
 use crate::net::stream::{Conversation, Decoded, claimed};
 use crate::net::{Peer, Secure};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
-use crate::watch::Watch;
 
 /// A MongoDB server, or a router of a sharded cluster.
 #[derive(Debug)]
@@ -29,8 +29,8 @@ impl Mongodb {
     }
 
     /// Says hello.
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
-        let mut talk = Conversation::new(self.peer.open(watch)?);
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+        let mut talk = Conversation::new(self.peer.open(attempt)?);
         talk.send(&request(b"hello"))?;
         let mut hello = talk.receive(ANSWER, decode)?;
         // `hello` came with 4.4.2; what is older knows it by its former name.

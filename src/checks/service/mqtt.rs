@@ -1,11 +1,11 @@
 //! `mqtt://`, `mqtts://`: CONNACK accepts a clean session (MQTT 3.1.1, the OASIS standard of 2014).
 
 use super::{ask, no_path, open, or_tls, parts};
+use crate::attempt::Attempt;
 use crate::input::{Options, Target, Usage};
 use crate::net::stream::Decoded;
 use crate::net::{Peer, Secure, unpredictable};
 use crate::verdict::{Failure, Healthy, Verdict};
-use crate::watch::Watch;
 
 /// An MQTT broker.
 #[derive(Debug)]
@@ -32,8 +32,8 @@ impl Mqtt {
     }
 
     /// Connects as a client that nobody knows, and disconnects.
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
-        let mut talk = open(&self.peer, watch)?;
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+        let mut talk = open(&self.peer, attempt)?;
         // A client identifier that is in use would throw its owner out (section 3.1.4): letters and
         // digits, at most 23 of them, which every broker takes (section 3.1.3.1).
         let client = ["healthcheck", &(unpredictable() as u32).to_string()].concat();

@@ -8,12 +8,12 @@
 //!
 //! The packets: <https://dev.mysql.com/doc/dev/mysql-server/latest/PAGE_PROTOCOL.html>
 
+use crate::attempt::Attempt;
 use crate::input::{Options, Target, Usage};
 use crate::net::stream::{Conversation, Decoded, claimed};
 use crate::net::{Peer, Secure};
 use crate::text::Wrong;
 use crate::verdict::{Failure, Healthy, Verdict, quote};
-use crate::watch::Watch;
 
 /// A MySQL or MariaDB server.
 #[derive(Debug)]
@@ -37,17 +37,17 @@ impl Mysql {
             ));
         }
         let user = authority.user.clone().unwrap_or_else(|| "healthcheck".into());
-        let peer = Peer::parse(target, authority, options, Some(3306), Secure::Asked)?;
+        let peer = Peer::parse(target, authority, options, Some(3306), Secure::StartTls)?;
         Ok(Self { peer, user })
     }
 
     /// Reads the greeting and logs in without a password.
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
-        let mut talk = Conversation::new(self.peer.open(watch)?);
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+        let mut talk = Conversation::new(self.peer.open(attempt)?);
         let (version, offers_tls) = match talk.receive("a greeting of protocol 10", decode)?.0 {
             Packet::Greeting { version, tls } => (version, tls),
-            Packet::Error(error) => return Err(watch.protocol(&error.text)),
-            _ => return Err(watch.protocol("another packet than a greeting")),
+            Packet::Error(error) => return Err(attempt.protocol(&error.text)),
+            _ => return Err(attempt.protocol("another packet than a greeting")),
         };
         let mut start = start_of_response(0);
         let mut number = 1;
@@ -60,7 +60,7 @@ impl Mysql {
         let saw = self.login(&mut talk, number, start)?;
         talk.close();
         if self.peer.tls.is_some() && !offers_tls {
-            return Err(watch.protocol("the server does not offer TLS"));
+            return Err(attempt.protocol("the server does not offer TLS"));
         }
         Healthy::saw(["version ", &version, ", ", &saw].concat())
     }
@@ -100,8 +100,10 @@ impl Mysql {
                 Packet::Error(error) if error.of_the_account => {
                     return Ok(["answers a login with ", &error.text].concat());
                 }
-                Packet::Error(error) => return Err(talk.watch().protocol(&error.text)),
-                Packet::Greeting { .. } => return Err(talk.watch().protocol("a second greeting")),
+                Packet::Error(error) => return Err(talk.attempt().protocol(&error.text)),
+                Packet::Greeting { .. } => {
+                    return Err(talk.attempt().protocol("a second greeting"));
+                }
             }
         }
     }

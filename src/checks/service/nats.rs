@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::{answered, ask, line, no_path, open, parts};
+use crate::attempt::Attempt;
 use crate::deadline::Deadline;
 use crate::input::{Options, Target, Usage};
 use crate::net::stream::{Conversation, Decoded};
 use crate::net::{Peer, Secure};
-use crate::text::{contains, cut_at, hex_digits};
+use crate::text::{contains, hex_digits, split_once_str};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
-use crate::watch::Watch;
 
 /// A NATS server.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ const TLS_FIRST: Duration = Duration::from_millis(500);
 impl Nats {
     /// Takes user and password, or a token, from the URL, and what the peer takes.
     pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
-        let (authority, peer) = parts(target, options, 4222, Secure::Asked)?;
+        let (authority, peer) = parts(target, options, 4222, Secure::StartTls)?;
         no_path(target, authority)?;
         let login = match (authority.user.clone(), authority.password.clone()) {
             (None, _) => Login::Nobody,
@@ -48,20 +48,20 @@ impl Nats {
     }
 
     /// Reads INFO, agrees on TLS where asked to, and sends CONNECT and PING.
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
-        let mut talk = open(&self.peer, watch)?;
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+        let mut talk = open(&self.peer, attempt)?;
         let tls = self.peer.tls.as_ref();
         let mut first = false;
         if let Some(tls) = tls {
-            let until = Deadline::after(TLS_FIRST).min(watch.deadline().share(4));
-            if !talk.hears(until)? {
-                watch.say(&"no INFO: taken for a server that wants TLS first");
+            let until = Deadline::after(TLS_FIRST).min(attempt.deadline().share(4));
+            if !talk.wait_readable(until)? {
+                attempt.say(&"no INFO: taken for a server that wants TLS first");
                 talk = talk.secure(tls)?;
                 first = true;
             }
         }
         let info = ask(&mut talk, &[], "INFO", info).map_err(|failure| {
-            match (tls, watch.deadline().remaining()) {
+            match (tls, attempt.deadline().remaining()) {
                 (None, None) => failure.with("want --tls if the server starts with TLS"),
                 _ => failure,
             }
@@ -152,8 +152,8 @@ impl Nats {
 fn last_word(info: &str, talk: &mut Conversation<'_>) -> Verdict {
     /// A server that is asked nothing more closes at once.
     const PATIENCE: Duration = Duration::from_millis(250);
-    let until = Deadline::after(PATIENCE).min(talk.watch().deadline());
-    if talk.hears_last(until)? {
+    let until = Deadline::after(PATIENCE).min(talk.attempt().deadline());
+    if talk.last_word(until)? {
         let answer = talk.receive("PONG", reply)?;
         if answer.starts_with("-ERR") {
             return Err(answered("INFO", &answer, "no more"));
@@ -174,7 +174,7 @@ pub fn reply(bytes: &[u8]) -> Decoded<String> {
 
 /// What follows `"name":` in `json`. Inside a string of it the quotes would be escaped.
 fn field<'a>(json: &'a str, name: &str) -> Option<&'a str> {
-    let (_, rest) = cut_at(json, &["\"", name, "\""].concat())?;
+    let (_, rest) = split_once_str(json, &["\"", name, "\""].concat())?;
     Some(rest.trim_ascii_start().strip_prefix(':')?.trim_ascii_start())
 }
 

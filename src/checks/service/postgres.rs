@@ -3,12 +3,12 @@
 //! The messages: <https://www.postgresql.org/docs/current/protocol-message-formats.html>. A password
 //! is never sent: the check stops where the protocol wants one.
 
+use crate::attempt::Attempt;
 use crate::input::{Options, Target, Usage, value};
 use crate::net::stream::{Conversation, Decoded, claimed};
 use crate::net::{Peer, Secure, Tls};
 use crate::text::{Wrong, before};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
-use crate::watch::Watch;
 
 /// A PostgreSQL server, or a pooler that speaks its protocol.
 #[derive(Debug)]
@@ -43,13 +43,13 @@ impl Postgres {
         }
         let user = authority.user.as_deref().filter(|user| !user.is_empty()).unwrap_or("postgres");
         let startup = startup(user.as_bytes(), &database);
-        let peer = Peer::parse(target, authority, options, Some(5432), Secure::Asked)?;
+        let peer = Peer::parse(target, authority, options, Some(5432), Secure::StartTls)?;
         Ok(Self { peer, startup })
     }
 
     /// Says who connects, and reads until the server wants a password, refuses or is ready.
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
-        let mut talk = Conversation::new(self.peer.open(watch)?);
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+        let mut talk = Conversation::new(self.peer.open(attempt)?);
         if let Some(tls) = &self.peer.tls {
             talk = upgrade(talk, tls)?;
         }
@@ -63,7 +63,7 @@ impl Postgres {
                 Message::Other => {}
                 // Hanging up without a Terminate is how psql does it, and not logged.
                 Message::Asks(what) => break ["asks for ", &what].concat(),
-                Message::Refuses { code: NOT_NOW, text } => return Err(watch.protocol(&text)),
+                Message::Refuses { code: NOT_NOW, text } => return Err(attempt.protocol(&text)),
                 Message::Refuses { code: _, text } => {
                     break ["accepts connections, answers this one with ", &text].concat();
                 }
@@ -73,7 +73,7 @@ impl Postgres {
                     break ["accepts connections, version ", &version].concat();
                 }
                 Message::Ready => {
-                    return Err(watch.protocol("ready for queries before any authentication"));
+                    return Err(attempt.protocol("ready for queries before any authentication"));
                 }
             }
         };
@@ -106,7 +106,7 @@ fn upgrade<'w>(mut talk: Conversation<'w>, tls: &Tls) -> Result<Conversation<'w>
             _ => "the server answers SSLRequest with another message".to_owned(),
         },
     };
-    let failure = talk.watch().protocol(&no);
+    let failure = talk.attempt().protocol(&no);
     talk.close();
     Err(failure)
 }

@@ -1,12 +1,12 @@
 //! `redis://`, `rediss://`: PING gets PONG (RESP2, <https://redis.io/docs/reference/protocol-spec>).
 
 use super::{answered, ask, line, open, or_tls, parts};
+use crate::attempt::Attempt;
 use crate::input::{Options, Target, Usage, value};
 use crate::net::stream::{Conversation, Decoded};
 use crate::net::{Peer, Secure};
-use crate::text::cut_at;
+use crate::text::split_once_str;
 use crate::verdict::{Healthy, Verdict};
-use crate::watch::Watch;
 
 /// A Redis server, or one that speaks its protocol: Valkey, KeyDB, Dragonfly, a sentinel.
 #[derive(Debug)]
@@ -57,8 +57,8 @@ impl Redis {
     }
 
     /// Sends all at once and reads the answers in turn.
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
-        let mut talk = open(&self.peer, watch)?;
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+        let mut talk = open(&self.peer, attempt)?;
         let verdict = self.talk(&mut talk);
         talk.close();
         verdict
@@ -78,7 +78,8 @@ impl Redis {
             }
             if answer.strip_prefix('+') != Some(want) {
                 // What follows repeats the arguments, the password among them.
-                let said = cut_at(&answer, ", with args").map_or(&*answer, |(said, _)| said);
+                let said =
+                    split_once_str(&answer, ", with args").map_or(&*answer, |(said, _)| said);
                 return Err(answered(name, said.trim_start_matches('-'), want));
             }
         }

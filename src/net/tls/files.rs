@@ -12,8 +12,8 @@ use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, Error, InconsistentKeys};
 
 use super::{Identity, keys};
+use crate::attempt::Attempt;
 use crate::verdict::{Failure, Step};
-use crate::watch::Watch;
 
 /// A PEM file larger than this is not one.
 const MAX_PEM: u64 = 4 << 20;
@@ -24,43 +24,46 @@ type Section = (SectionKind, Vec<u8>);
 /// All certificates in the file.
 pub(super) fn certificates(
     path: &Path,
-    watch: &Watch<'_>,
+    attempt: &Attempt<'_>,
 ) -> Result<Vec<CertificateDer<'static>>, Failure> {
-    let text = read(path, watch)?;
+    let text = read(path, attempt)?;
     let mut found = Vec::new();
     for section in Section::pem_slice_iter(&text) {
-        match section.map_err(|_| watch.protocol("malformed PEM"))? {
+        match section.map_err(|_| attempt.protocol("malformed PEM"))? {
             (SectionKind::Certificate, der) => found.push(CertificateDer::from(der)),
             _ => continue,
         }
     }
     match found.is_empty() {
-        true => Err(watch.protocol("no certificate in it; want PEM")),
+        true => Err(attempt.protocol("no certificate in it; want PEM")),
         false => Ok(found),
     }
 }
 
 /// The client certificate with its key.
-pub(super) fn identity(identity: &Identity, watch: &Watch<'_>) -> Result<CertifiedKey, Failure> {
-    let chain = certificates(&identity.cert, watch)?;
-    let text = read(&identity.key, watch)?;
-    let key = private_key(&text).map_err(|wrong| watch.protocol(wrong))?;
+pub(super) fn identity(
+    identity: &Identity,
+    attempt: &Attempt<'_>,
+) -> Result<CertifiedKey, Failure> {
+    let chain = certificates(&identity.cert, attempt)?;
+    let text = read(&identity.key, attempt)?;
+    let key = private_key(&text).map_err(|wrong| attempt.protocol(wrong))?;
     let key = keys::signing_key(&key).ok_or_else(|| {
-        watch.protocol("want a key of RSA (2048 bits or more), ECDSA P-256, P-384 or Ed25519")
+        attempt.protocol("want a key of RSA (2048 bits or more), ECDSA P-256, P-384 or Ed25519")
     })?;
     let certified = CertifiedKey::new(chain, key);
     let cert = identity.cert.display();
     match certified.keys_match() {
         Ok(()) => Ok(certified),
         Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
-            Err(watch.protocol(format!("not the key of the certificate in {cert}")))
+            Err(attempt.protocol(format!("not the key of the certificate in {cert}")))
         }
         // One that is no X.509 version 3, as OpenSSL makes where no extensions are asked for: webpki
         // does not read it, the server may. Whether the key is its own shows there only.
         Err(Error::InvalidCertificate(CertificateError::Other(_))) => Ok(certified),
         Err(_) => {
-            watch.enter(Step::Open, &cert.to_string());
-            Err(watch.protocol("malformed certificate"))
+            attempt.enter(Step::Open, &cert.to_string());
+            Err(attempt.protocol("malformed certificate"))
         }
     }
 }
@@ -85,18 +88,18 @@ fn private_key(text: &[u8]) -> Result<PrivateKeyDer<'static>, &'static str> {
 }
 
 /// The whole file. Opened without waiting, since a FIFO would block for ever.
-fn read(path: &Path, watch: &Watch<'_>) -> Result<Vec<u8>, Failure> {
-    watch.enter(Step::Open, &path.to_string_lossy());
+fn read(path: &Path, attempt: &Attempt<'_>) -> Result<Vec<u8>, Failure> {
+    attempt.enter(Step::Open, &path.to_string_lossy());
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
-    let file = file.map_err(|error| watch.io(error))?;
-    if !file.metadata().map_err(|error| watch.io(error))?.is_file() {
-        return Err(watch.protocol("want a regular file"));
+    let file = file.map_err(|error| attempt.io(error))?;
+    if !file.metadata().map_err(|error| attempt.io(error))?.is_file() {
+        return Err(attempt.protocol("want a regular file"));
     }
     let mut text = Vec::new();
-    let n = file.take(MAX_PEM + 1).read_to_end(&mut text).map_err(|error| watch.io(error))?;
+    let n = file.take(MAX_PEM + 1).read_to_end(&mut text).map_err(|error| attempt.io(error))?;
     match n as u64 > MAX_PEM {
-        true => Err(watch.protocol("want at most 4 MiB")),
+        true => Err(attempt.protocol("want at most 4 MiB")),
         false => Ok(text),
     }
 }

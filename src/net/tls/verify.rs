@@ -12,12 +12,12 @@ use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
+use super::certificate::Shown;
+use super::explain::Chain;
 use super::provider::ALGORITHMS;
-use super::shown::Shown;
-use super::words::Chain;
 use super::{Trust, files, roots};
+use crate::attempt::Attempt;
 use crate::verdict::Failure;
-use crate::watch::Watch;
 
 /// Decides, and keeps what it has to say.
 #[derive(Debug)]
@@ -39,16 +39,16 @@ struct Roots {
 
 impl Verifier {
     /// Reads the file of roots: the one of `--cacert`, else the one that `SSL_CERT_FILE` names.
-    pub(super) fn new(trust: &Trust, watch: &Watch<'_>) -> Result<Self, Failure> {
+    pub(super) fn new(trust: &Trust, attempt: &Attempt<'_>) -> Result<Self, Failure> {
         let roots = match trust {
             Trust::Any => None,
             Trust::Roots { file, min_validity } => {
                 let variable = std::env::var_os("SSL_CERT_FILE");
                 let file = match (file, &variable) {
-                    (Some(path), _) => Some(own_roots(path, "--cacert", watch)?),
+                    (Some(path), _) => Some(own_roots(path, "--cacert", attempt)?),
                     // Empty is unset, as for OpenSSL.
                     (None, Some(path)) if path != OsStr::new("") => {
-                        Some(own_roots(Path::new(path), "SSL_CERT_FILE", watch)?)
+                        Some(own_roots(Path::new(path), "SSL_CERT_FILE", attempt)?)
                     }
                     _ => None,
                 };
@@ -56,7 +56,7 @@ impl Verifier {
             }
         };
         let (fault, chain) = (OnceLock::new(), OnceLock::new());
-        Ok(Self { roots, verbose: watch.verbose(), fault, chain })
+        Ok(Self { roots, verbose: attempt.verbose(), fault, chain })
     }
 
     /// What is wrong with the server's certificate, if something is.
@@ -81,14 +81,14 @@ impl Verifier {
 fn own_roots(
     path: &Path,
     option: &str,
-    watch: &Watch<'_>,
+    attempt: &Attempt<'_>,
 ) -> Result<(Vec<CertificateDer<'static>>, String), Failure> {
-    let found = files::certificates(path, watch)?;
+    let found = files::certificates(path, attempt)?;
     // A bundle may hold one that webpki cannot read; while another is left, that is no reason to
     // fail.
     match found.iter().any(|der| anchor_from_trusted_cert(der).is_ok()) {
         true => Ok((found, format!("in {} ({option})", path.display()))),
-        false => Err(watch.protocol("malformed certificate")),
+        false => Err(attempt.protocol("malformed certificate")),
     }
 }
 

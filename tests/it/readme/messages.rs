@@ -34,7 +34,7 @@ fn page(source: &str) -> Option<&'static str> {
         ("net/no_tls.rs", "output"),
         ("net/", "output"),
         ("verdict.rs", "output"),
-        ("watch.rs", "output"),
+        ("attempt.rs", "output"),
         ("file.rs", "output"),
         ("install.rs", "wait-install"),
     ];

@@ -14,12 +14,12 @@ use std::time::Duration;
 use frame::{CALL, Frame, flags, kind};
 use reply::Reply;
 
+use crate::attempt::Attempt;
 use crate::input::{Flag, Options, Target, Usage, value};
 use crate::net::stream::{Conversation, Stream};
 use crate::net::{Peer, Secure};
-use crate::text::{Wrong, cut};
+use crate::text::{Wrong, split_once};
 use crate::verdict::{Failure, Step, Verdict, quote};
-use crate::watch::Watch;
 
 /// The longest message that is read, and the longest service name that is sent: nothing of the
 /// protocol comes near it, and no window of 65,535 bytes is ever used up.
@@ -51,7 +51,8 @@ impl Grpc {
         }
         let path = parts.path.strip_prefix('/').unwrap_or(&parts.path);
         let service = String::from_utf8(value::percent_decoded(path)).ok();
-        let service = service.filter(|name| name.len() <= MESSAGE && cut(path, b'?').is_none());
+        let service =
+            service.filter(|name| name.len() <= MESSAGE && split_once(path, b'?').is_none());
         let service = service.ok_or_else(|| {
             target.wrong("want grpc://host:port/service in UTF-8, a '?' in it as %3F")
         })?;
@@ -75,25 +76,25 @@ impl Grpc {
     }
 
     /// Calls, and judges the reply.
-    pub fn run(&self, watch: &Watch<'_>) -> Verdict {
-        let stream = self.peer.open(watch)?;
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+        let stream = self.peer.open(attempt)?;
         if self.peer.tls.is_some() {
             agreed(&stream)?;
         }
-        if watch.verbose() {
+        if attempt.verbose() {
             let mut line = format!("request: Check of \"{}\"", quote(self.service.as_bytes()));
             for (name, _) in &self.metadata {
                 for part in [", ", name, ": ***"] {
                     line.push_str(part);
                 }
             }
-            watch.say(&line);
+            attempt.say(&line);
         }
         let mut talk = Conversation::new(stream);
         // A server may answer and close before it has read everything: its answer counts, and
         // should none come, reading says why.
-        let _ = talk.send(&self.request(watch.deadline().remaining().unwrap_or_default()));
-        let verdict = self.converse(&mut talk)?.judge(watch);
+        let _ = talk.send(&self.request(attempt.deadline().remaining().unwrap_or_default()));
+        let verdict = self.converse(&mut talk)?.judge(attempt);
         let mut goodbye = Vec::new();
         frame::write(kind::GOAWAY, 0, 0, &[0; 8], &mut goodbye);
         // The verdict stands, whether this arrives or not.
@@ -104,28 +105,28 @@ impl Grpc {
 
     /// Takes frames until the reply is there.
     fn converse(&self, talk: &mut Conversation<'_>) -> Result<Reply, Failure> {
-        let watch = talk.watch();
+        let attempt = talk.attempt();
         let mut reply = Reply::new(self.peer.tls.is_some());
         let see = |name: &[u8], value: &[u8]| {
-            if watch.verbose() {
+            if attempt.verbose() {
                 let shown = if name == b"set-cookie" { "***".into() } else { quote(value) };
-                watch.say(&format_args!("response: {}: {shown}", quote(name)));
+                attempt.say(&format_args!("response: {}: {shown}", quote(name)));
             }
         };
         for _ in 0..FRAMES {
             let Some(awaited) = reply.awaited() else { break };
             let frame = talk.receive(awaited, Frame::parse)?;
             let mut out = Vec::new();
-            reply.take(&frame, &see, &mut out).map_err(|wrong| watch.protocol(wrong))?;
+            reply.take(&frame, &see, &mut out).map_err(|wrong| attempt.protocol(wrong))?;
             if !out.is_empty() {
                 // Should this not arrive, reading says why.
                 let _ = talk.send(&out);
             }
         }
-        watch.enter(Step::Read, talk.stream().peer());
+        attempt.enter(Step::Read, talk.stream().peer());
         match reply.awaited() {
             None => Ok(reply),
-            Some(_) => Err(watch.protocol("1000 frames, and no reply among them")),
+            Some(_) => Err(attempt.protocol("1000 frames, and no reply among them")),
         }
     }
 
@@ -220,7 +221,7 @@ fn agreed(stream: &Stream<'_>) -> Result<(), Failure> {
         None => "no protocol".into(),
     };
     let wrong = format!("want h2 by ALPN, the server agreed to {instead}");
-    Err(stream.watch().protocol(wrong))
+    Err(stream.attempt().protocol(wrong))
 }
 
 #[cfg(test)]

@@ -2,10 +2,10 @@
 
 use super::frame::{self, CALL, ERRORS, Frame, flags, kind, name};
 use super::{MESSAGE, hpack};
+use crate::attempt::Attempt;
 use crate::input::value;
 use crate::text::Wrong;
 use crate::verdict::{Failure, Healthy, Verdict, quote};
-use crate::watch::Watch;
 
 /// The names of `google.rpc.Code`, by number.
 const CODES: &str = "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND \
@@ -17,7 +17,7 @@ const STATUSES: &str = "UNKNOWN SERVING NOT_SERVING SERVICE_UNKNOWN";
 
 /// Where the reply stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum Awaiting {
     /// The server's preface, its SETTINGS, must come first (RFC 9113 section 3.4).
     Preface,
     /// The response, and informational ones before it.
@@ -31,7 +31,7 @@ enum Stage {
 /// The reply as far as it was read, and the state of the connection.
 #[derive(Debug)]
 pub struct Reply {
-    stage: Stage,
+    awaiting: Awaiting,
     /// Whether it comes over TLS.
     secure: bool,
     /// The server takes no further calls.
@@ -54,7 +54,7 @@ impl Reply {
     /// Before the first frame.
     pub fn new(secure: bool) -> Self {
         Self {
-            stage: Stage::Preface,
+            awaiting: Awaiting::Preface,
             secure,
             leaving: false,
             decoder: hpack::Decoder::new(hpack::TABLE),
@@ -70,13 +70,13 @@ impl Reply {
 
     /// What the next frame is to bring, for messages; `None` once the verdict is known.
     pub fn awaited(&self) -> Option<&'static str> {
-        match self.stage {
-            Stage::Preface if self.secure => Some("HTTP/2 SETTINGS"),
+        match self.awaiting {
+            Awaiting::Preface if self.secure => Some("HTTP/2 SETTINGS"),
             // A server that wants TLS may close without a word: then this is the hint.
-            Stage::Preface => Some("HTTP/2 SETTINGS without TLS"),
-            Stage::Known => None,
+            Awaiting::Preface => Some("HTTP/2 SETTINGS without TLS"),
+            Awaiting::Known => None,
             _ if self.leaving => Some("the reply after GOAWAY"),
-            Stage::Response | Stage::Rest => Some("the reply"),
+            Awaiting::Response | Awaiting::Rest => Some("the reply"),
         }
     }
 
@@ -89,11 +89,11 @@ impl Reply {
         out: &mut Vec<u8>,
     ) -> Result<(), Wrong> {
         let ack = frame.has(flags::ACK);
-        if self.stage == Stage::Preface {
+        if self.awaiting == Awaiting::Preface {
             if frame.kind != kind::SETTINGS || ack {
                 return Err("another frame ahead of SETTINGS".into());
             }
-            self.stage = Stage::Response;
+            self.awaiting = Awaiting::Response;
         }
         if self.block.is_some() && frame.kind != kind::CONTINUATION {
             return Err("a header block that another frame breaks into".into());
@@ -159,7 +159,7 @@ impl Reply {
             self.block = Some(block);
             return Ok(());
         }
-        let response = self.stage == Stage::Response;
+        let response = self.awaiting == Awaiting::Response;
         let Self { decoder, status, kind, code, message, .. } = self;
         code.clear();
         message.clear();
@@ -179,7 +179,7 @@ impl Reply {
             field.extend_from_slice(value);
         })?;
         if self.end {
-            self.stage = Stage::Known;
+            self.awaiting = Awaiting::Known;
         } else if !response {
             return Err("a second response, want trailers");
         } else if let [b'1', _, _] = self.status.as_slice() {
@@ -188,7 +188,7 @@ impl Reply {
             self.kind.clear();
         } else {
             let ours = self.status == b"200" && is_grpc(&self.kind);
-            self.stage = if ours { Stage::Rest } else { Stage::Known };
+            self.awaiting = if ours { Awaiting::Rest } else { Awaiting::Known };
             // Only what the trailers say counts.
             self.code.clear();
         }
@@ -197,12 +197,12 @@ impl Reply {
 
     /// A part of the message. Its length is looked at before the message is there.
     fn data(&mut self, part: &[u8]) -> Result<(), &'static str> {
-        if self.stage != Stage::Rest {
+        if self.awaiting != Awaiting::Rest {
             return Err("DATA ahead of HEADERS");
         }
         self.body.extend_from_slice(part);
         if self.end {
-            self.stage = Stage::Known;
+            self.awaiting = Awaiting::Known;
         }
         let Some([compressed, length @ ..]) = self.body.first_chunk::<5>() else {
             return Ok(());
@@ -220,12 +220,12 @@ impl Reply {
     }
 
     /// Healthy only when everything is as it should be: 200, gRPC, code 0, and SERVING.
-    pub fn judge(&self, watch: &Watch<'_>) -> Verdict {
+    pub fn judge(&self, attempt: &Attempt<'_>) -> Verdict {
         let Some((what, got, want)) = self.fault() else {
             return Healthy::saw("SERVING");
         };
         if want.is_empty() {
-            return Err(watch.protocol(what));
+            return Err(attempt.protocol(what));
         }
         let failure = Failure::mismatch(what, &got, want);
         // Some say OK in words, too, whatever the message says.
@@ -337,7 +337,7 @@ fn varint(rest: &mut &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watch::Log;
+    use crate::attempt::Log;
     use std::time::Duration;
 
     #[test]
@@ -395,14 +395,14 @@ mod tests {
     /// What the bytes of a server come to; they end where the server closes.
     fn judged(bytes: &[u8]) -> Result<String, String> {
         let log = Log { line: |_| {}, verbose: false, waiting: false };
-        let watch = Watch::new("x", Duration::from_secs(60), log);
+        let attempt = Attempt::new("x", Duration::from_secs(60), log);
         let (mut reply, mut rest) = (Reply::new(false), bytes);
         while let Some((frame, length)) = Frame::parse(rest).map_err(|wrong| wrong.to_string())? {
             rest = &rest[length..];
             reply.take(&frame, &|_, _| {}, &mut Vec::new()).map_err(|wrong| wrong.to_string())?;
             if reply.awaited().is_none() {
                 return reply
-                    .judge(&watch)
+                    .judge(&attempt)
                     .map(|Healthy(saw)| saw)
                     .map_err(|failure| failure.to_string().replace("opening : ", ""));
             }

@@ -8,7 +8,7 @@ const STACK: usize = 262_144;
 /// Calls `work` with every number below `parts`, each in a thread of its own; a single one in this
 /// thread. Where the system refuses a thread (a limit on processes), its part is done here too:
 /// late is better than wrong.
-pub fn at_once(parts: usize, work: &(dyn Fn(usize) + Sync)) {
+pub fn for_each(parts: usize, work: &(dyn Fn(usize) + Sync)) {
     if parts == 1 {
         return work(0);
     }
@@ -32,7 +32,7 @@ mod tests {
     fn every_part_is_done_once() {
         for parts in [0, 1, 2, 64] {
             let done = AtomicU64::new(0);
-            at_once(parts, &|part| {
+            for_each(parts, &|part| {
                 done.fetch_add(1 << part, Ordering::Relaxed);
             });
             let all = u64::MAX.checked_shr(64 - u32::try_from(parts).expect("few")).unwrap_or(0);

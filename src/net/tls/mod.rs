@@ -15,21 +15,21 @@ use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ClientConnection, Error, ProtocolVersion, SignatureScheme};
 
+use crate::attempt::Attempt;
 use crate::input::{Flag, Host, Options, Target, Usage};
 use crate::text::Wrong;
 use crate::verdict::{Failure, Step};
-use crate::watch::Watch;
 
 use verify::Verifier;
 
+pub mod certificate;
 mod der;
+pub mod explain;
 mod files;
 mod keys;
 mod provider;
 mod roots;
-pub mod shown;
 mod verify;
-pub mod words;
 
 /// What is asked of the handshake.
 #[derive(Debug)]
@@ -117,9 +117,9 @@ impl Tls {
     }
 
     /// Reads the files, on every try: with `--wait` they may yet appear.
-    pub(super) fn files(&self, watch: &Watch<'_>) -> Result<Files, Failure> {
-        let verifier = Arc::new(Verifier::new(&self.trust, watch)?);
-        let key = self.identity.as_ref().map(|identity| files::identity(identity, watch));
+    pub(super) fn files(&self, attempt: &Attempt<'_>) -> Result<Files, Failure> {
+        let verifier = Arc::new(Verifier::new(&self.trust, attempt)?);
+        let key = self.identity.as_ref().map(|identity| files::identity(identity, attempt));
         let key = key.transpose()?.map(Arc::new);
         let credentials = Arc::new(Credentials { key, requested: AtomicBool::new(false) });
         Ok(Files { verifier, credentials })
@@ -131,21 +131,21 @@ impl Tls {
         socket: S,
         Files { verifier, credentials }: Files,
         peer: &str,
-        watch: &Watch<'_>,
+        attempt: &Attempt<'_>,
     ) -> Result<Session<S>, Failure> {
-        watch.enter(Step::Handshake, peer);
+        attempt.enter(Step::Handshake, peer);
         let config = self.config(&verifier, &credentials);
         let wire = Wire { socket, first: [0; FIRST], seen: 0 };
         let mut session = config
             .and_then(|config| ClientConnection::new(Arc::new(config), self.name.clone()))
             .map(|tls| Session { wire, tls, credentials, broken: None })
-            .map_err(|error| watch.protocol(words::of(&error, false)))?;
-        let agreed = session.agree(&verifier, watch);
-        if watch.verbose() {
+            .map_err(|error| attempt.protocol(explain::of(&error, false)))?;
+        let agreed = session.agree(&verifier, attempt);
+        if attempt.verbose() {
             if agreed.is_ok() {
-                watch.say(&session);
+                attempt.say(&session);
             }
-            verifier.chain().iter().for_each(|line| watch.say(line));
+            verifier.chain().iter().for_each(|line| attempt.say(line));
         }
         agreed.map(|()| session)
     }
@@ -213,29 +213,29 @@ pub(super) struct Session<S> {
 }
 
 impl<S: Read + Write> Session<S> {
-    fn agree(&mut self, verifier: &Verifier, watch: &Watch<'_>) -> Result<(), Failure> {
+    fn agree(&mut self, verifier: &Verifier, attempt: &Attempt<'_>) -> Result<(), Failure> {
         while self.tls.is_handshaking() {
-            self.flush().map_err(|error| watch.io(error))?;
-            if self.tls.read_tls(&mut self.wire).map_err(|error| watch.io(error))? == 0 {
-                return Err(watch.protocol(match self.wire.seen {
+            self.flush().map_err(|error| attempt.io(error))?;
+            if self.tls.read_tls(&mut self.wire).map_err(|error| attempt.io(error))? == 0 {
+                return Err(attempt.protocol(match self.wire.seen {
                     0 => "the server closed the connection in answer to the TLS greeting; does it speak TLS on this port?",
-                    _ if self.credentials.missing() => words::CERTIFICATE_WANTED,
+                    _ if self.credentials.missing() => explain::CERTIFICATE_WANTED,
                     _ => "the server closed the connection in the middle of the TLS handshake",
                 }));
             }
             if let Err(error) = self.tls.process_new_packets() {
                 // The alert tells the server's log what was wrong; that it arrives is not needed.
                 let _ = self.flush();
-                return Err(watch.protocol(
-                    match (verifier.fault(), words::not_tls(self.wire.first())) {
+                return Err(attempt.protocol(
+                    match (verifier.fault(), explain::not_tls(self.wire.first())) {
                         (Some(fault), _) => fault.to_owned(),
                         (None, Some(other)) => other,
-                        (None, None) => words::of(&error, self.credentials.missing()),
+                        (None, None) => explain::of(&error, self.credentials.missing()),
                     },
                 ));
             }
         }
-        self.flush().map_err(|error| watch.io(error))
+        self.flush().map_err(|error| attempt.io(error))
     }
 
     /// Reads plaintext. `Ok(0)` is the peer's close_notify; a connection that ends without one is
@@ -286,7 +286,7 @@ impl<S: Read + Write> Session<S> {
         while late && self.credentials.requested() && self.tls.tls13_tickets_received() == 0 {
             if self.more()? == 0 {
                 let why = match self.credentials.missing() {
-                    true => words::CERTIFICATE_WANTED,
+                    true => explain::CERTIFICATE_WANTED,
                     false => "the server closed the connection after it saw the client certificate",
                 };
                 return Err(io::Error::new(ErrorKind::InvalidData, Wrong::from(why)));
@@ -313,7 +313,7 @@ impl<S: Read + Write> Session<S> {
             let _ = self.flush();
             // Said when all that came before it was read.
             let missing = self.credentials.missing();
-            self.broken = Some(words::afterwards(&error, missing, self.late_verdict()));
+            self.broken = Some(explain::afterwards(&error, missing, self.late_verdict()));
         }
         Ok(n)
     }
@@ -356,7 +356,7 @@ impl<S> fmt::Display for Session<S> {
             Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
             _ => "TLS 1.2",
         };
-        let (suite, group) = (words::suite(suite), words::group(group));
+        let (suite, group) = (explain::suite(suite), explain::group(group));
         write!(f, "{version}, {suite}, {group}, ALPN {alpn}")
     }
 }

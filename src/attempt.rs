@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use crate::deadline::Deadline;
-use crate::verdict::{Failure, Place, Span, Step, millis};
+use crate::verdict::{Failure, Span, Stage, Step, millis};
 
 /// Where lines for stderr go, and which are wanted.
 #[derive(Clone, Copy)]
@@ -28,29 +28,29 @@ pub struct Log {
 const NOTICE: Duration = Duration::from_secs(1);
 
 /// The one object that blocking code is handed: it knows how long, where, and for whom.
-pub struct Watch<'a> {
+pub struct Attempt<'a> {
     label: &'a str,
     started: Instant,
     time: Duration,
     deadline: Cell<Deadline>,
-    place: RefCell<Place>,
+    stage: RefCell<Stage>,
     notice: Cell<Option<Deadline>>,
     stop: Option<BorrowedFd<'static>>,
     stopped: Cell<bool>,
     log: Log,
 }
 
-impl<'a> Watch<'a> {
+impl<'a> Attempt<'a> {
     /// A try of the check `label` that starts now and ends after `time`.
     pub fn new(label: &'a str, time: Duration, log: Log) -> Self {
         let started = Instant::now();
-        let place = Place { step: Step::Open, at: String::new() };
+        let stage = Stage { step: Step::Open, at: String::new() };
         Self {
             label,
             started,
             time,
             deadline: Cell::new(Deadline::new(started, time)),
-            place: RefCell::new(place),
+            stage: RefCell::new(stage),
             notice: Cell::new(log.waiting.then(|| Deadline::new(started, NOTICE))),
             stop: None,
             stopped: Cell::new(false),
@@ -76,12 +76,12 @@ impl<'a> Watch<'a> {
 
     /// Notes that the check is now at `step` with `at`; every failure from here on says so.
     pub fn enter(&self, step: Step, at: &str) {
-        let mut place = self.place.borrow_mut();
-        place.step = step;
-        place.at.clear();
-        place.at.push_str(at);
+        let mut stage = self.stage.borrow_mut();
+        stage.step = step;
+        stage.at.clear();
+        stage.at.push_str(at);
         if self.log.verbose {
-            self.say(&*place);
+            self.say(&*stage);
         }
     }
 
@@ -108,20 +108,20 @@ impl<'a> Watch<'a> {
     fn refused(&self, source: &io::Error) -> Failure {
         match is_late(source) {
             true => self.timed_out(),
-            false => Failure::io(&self.place.borrow(), source),
+            false => Failure::io(&self.stage.borrow(), source),
         }
     }
 
     /// The peer broke its protocol at the present step.
     pub fn protocol(&self, wrong: impl AsRef<str>) -> Failure {
-        Failure::at(&self.place.borrow(), wrong.as_ref())
+        Failure::at(&self.stage.borrow(), wrong.as_ref())
     }
 
     /// The deadline came at the present step; the time given is named, not by how little it was
     /// overrun.
     pub fn timed_out(&self) -> Failure {
         let after = (!self.stopped.get()).then(|| self.elapsed().min(self.time));
-        Failure::timed_out(&self.place.borrow(), after)
+        Failure::timed_out(&self.stage.borrow(), after)
     }
 
     /// Waits until `fd` is ready for one of `events`, an error on it included; fails with
@@ -140,8 +140,8 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// As [`Watch::wait`], until there is something to read from one of several.
-    pub fn hears<T>(&self, sockets: &[(T, OwnedFd)], until: Deadline) -> io::Result<()> {
+    /// As [`Attempt::wait`], until there is something to read from one of several.
+    pub fn wait_readable<T>(&self, sockets: &[(T, OwnedFd)], until: Deadline) -> io::Result<()> {
         let fds = sockets.iter().map(|(_, fd)| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN));
         self.poll(&mut fds.collect::<Vec<_>>(), until)
     }
@@ -175,7 +175,7 @@ impl<'a> Watch<'a> {
     }
 
     /// For work that waits for nobody but may be long: an error once the deadline has come.
-    pub fn tick(&self) -> Result<(), Failure> {
+    pub fn check_deadline(&self) -> Result<(), Failure> {
         if self.stop.is_some() {
             // Only to hear of a signal.
             let _ = self.poll_once(&mut [], &timespec(Duration::ZERO));
@@ -193,7 +193,7 @@ impl<'a> Watch<'a> {
             return Ok(left.min(first));
         }
         self.notice.set(None);
-        (self.log.line)(&format!("waiting: {}: {}", self.label, self.place.borrow()));
+        (self.log.line)(&format!("waiting: {}: {}", self.label, self.stage.borrow()));
         Ok(left)
     }
 }
@@ -212,7 +212,7 @@ pub fn is_late(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none()
 }
 
-impl fmt::Debug for Watch<'_> {
+impl fmt::Debug for Attempt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.label, Span(self.elapsed()))
     }
@@ -226,22 +226,22 @@ mod tests {
 
     #[test]
     fn sleeping_past_the_deadline_is_a_timeout_at_the_present_step() {
-        let watch = Watch::new("x", Duration::from_millis(20), SILENT);
-        watch.enter(Step::Connect, "peer");
-        assert!(watch.sleep(Duration::from_millis(1)).is_ok());
-        let error = watch.sleep(Duration::from_secs(5)).expect_err("later than the deadline");
-        assert!(watch.io(error).words() == "timed out after 20 ms while connecting to peer");
+        let attempt = Attempt::new("x", Duration::from_millis(20), SILENT);
+        attempt.enter(Step::Connect, "peer");
+        assert!(attempt.sleep(Duration::from_millis(1)).is_ok());
+        let error = attempt.sleep(Duration::from_secs(5)).expect_err("later than the deadline");
+        assert!(attempt.io(error).words() == "timed out after 20 ms while connecting to peer");
     }
 
     #[test]
     fn a_wait_has_an_end_of_its_own_within_the_deadline() {
-        let watch = Watch::new("x", Duration::from_secs(60), SILENT);
+        let attempt = Attempt::new("x", Duration::from_secs(60), SILENT);
         let (reader, _writer) = std::io::pipe().expect("a pipe");
         let end = Deadline::after(Duration::from_millis(5));
-        let error = watch
+        let error = attempt
             .wait(std::os::fd::AsFd::as_fd(&reader), PollFlags::IN, end)
             .expect_err("nothing to read");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        assert!(watch.deadline().remaining().is_some());
+        assert!(attempt.deadline().remaining().is_some());
     }
 }

@@ -8,7 +8,7 @@ use rustls::{
     PeerIncompatible,
 };
 
-use super::shown::{Shown, date};
+use super::certificate::{Shown, date};
 use crate::net::stream::recognise;
 use crate::verdict::quote;
 
@@ -322,7 +322,7 @@ pub fn not_tls(first: &[u8]) -> Option<String> {
     })
 }
 
-/// Named like the tables in `provider`.
+/// Entry like the tables in `provider`.
 pub(super) fn suite(suite: Option<CipherSuite>) -> &'static str {
     match suite {
         Some(CipherSuite::TLS13_AES_128_GCM_SHA256) => "AES-128-GCM",
