@@ -81,8 +81,8 @@ impl Target {
     }
 }
 
-/// RFC 3986 section 3.1.
-fn is_scheme(text: &str) -> bool {
+/// Whether `text` is the name of a scheme (RFC 3986 section 3.1).
+pub fn is_scheme(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
 }

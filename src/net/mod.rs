@@ -1,6 +1,7 @@
 //! Whom to dial and how: an endpoint becomes a [`Stream`] under a deadline.
 
 pub mod dns;
+pub mod hello;
 pub mod resolve;
 pub mod stream;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]

@@ -46,7 +46,12 @@ fn statuses_are_judged_as_the_specification_says() {
             let run = ask(port, &args);
             match healthy {
                 true => run.healthy(&format!(": {status} Reason in ")),
-                false => run.unhealthy(&format!(": status {status}, want 200-399\n")),
+                false => {
+                    let more = if status == 400 { ": the Host sent was \"localhost:" } else { "" };
+                    let more = if status == 401 { ": no credentials were sent\n" } else { more };
+                    let end = if more.is_empty() { "\n" } else { more };
+                    run.unhealthy(&format!(": status {status}, want 200-399{end}"))
+                }
             };
         }
     }
@@ -366,7 +371,7 @@ fn who_answers_something_else_is_named() {
         (b"-ERR unknown command\r\n", "no HTTP/1 response: a Redis server answers here"),
         (
             b"\x15\x03\x01\0\x02\x02\x46",
-            "no HTTP/1 response: a TLS server answers here: it wants TLS",
+            "no HTTP/1 response: a TLS server answers here: write https://",
         ),
         (b"<html>\n", "no HTTP/1 response: <html>\\n"),
         (b"\0\x01\x02\xff\n\n", "no HTTP/1 response: \\x00\\x01\\x02\\xff\\n\\n"),
@@ -544,4 +549,177 @@ fn both_families_are_tried_and_either_can_be_demanded() {
     check(&[&format!("http://[::1]:{port}/")]).healthy("200 OK");
     ask(port, &["-4"]).unhealthy("connecting to 127.0.0.1:");
     check(&["http://127.0.0.1/", "-6"]).unhealthy("resolving 127.0.0.1: no IPv6 address");
+}
+
+#[test]
+fn a_location_that_is_no_url_of_another_host_leads_nowhere() {
+    let ok = answers("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let to = |lines: &str| answers(format!("HTTP/1.1 302 Found\r\n{lines}\r\n"));
+    for location in [
+        format!("http://:{ok}/ok"),
+        format!("//:{ok}/ok"),
+        "http:///x".into(),
+        format!(":{ok}/login"),
+        format!("127.0.0.1:{ok}/x"),
+        "1http://x/".into(),
+        "ht tp://x".into(),
+    ] {
+        ask(to(&format!("Location: {location}\r\n")), &["--follow"])
+            .unhealthy(&format!("redirect to \"{location}\", want one that can be followed"));
+    }
+    ask(to("Location: /a\r\nLocation: /b\r\n"), &["--follow"])
+        .unhealthy("redirect to \"/a\" and elsewhere, want one Location");
+    // The same one twice is one.
+    let again = format!("Location: http://localhost:{ok}/\r\n").repeat(2);
+    ask(to(&again), &["--follow"]).healthy("200 OK");
+}
+
+#[test]
+fn the_host_that_the_header_names_is_the_same_host() {
+    // It sends whoever does not come to /in there, by the name that it knows itself by.
+    let app = server(|mut stream| {
+        let answer = match request(&mut stream) {
+            request if request.starts_with("GET /in ") => "HTTP/1.1 200 OK\r\n\r\n".to_owned(),
+            request if request.starts_with("GET /out ") => {
+                "HTTP/1.1 302 Found\r\nLocation: http://other.example/in\r\n\r\n".to_owned()
+            }
+            _ => "HTTP/1.1 302 Found\r\nLocation: http://app.example/in\r\n\r\n".to_owned(),
+        };
+        let _ = stream.write_all(answer.as_bytes());
+        finish(stream);
+    });
+    let host = ["--follow", "-H", "Host: app.example"];
+    ask(app, &host).healthy("200 OK");
+    ask(app, &["--follow"]).healthy("302 Found");
+    let out = format!("http://localhost:{app}/out");
+    check(&[&[out.as_str()][..], &host].concat()).healthy("302 Found");
+    check(&["http://h", "-H", "Host: a", "-H", "host: b"]).usage("want one header Host, got two");
+}
+
+#[test]
+fn what_a_request_without_a_body_says() {
+    for (args, present, absent) in [
+        (vec!["-X", "POST"], "Content-Length: 0\r\n", "\0"),
+        (vec!["-X", "PUT"], "Content-Length: 0\r\n", "\0"),
+        (vec![], "Accept: */*\r\n", "Content-Length"),
+        (vec!["-H", "Accept:"], "User-Agent: ", "Accept"),
+        (vec!["-H", "User-Agent:"], "Accept: ", "User-Agent"),
+        (vec!["-H", "X-Empty:"], "X-Empty: \r\n", "\0"),
+    ] {
+        let (port, requests) = records("HTTP/1.1 200 OK\r\n\r\n");
+        ask(port, &args).healthy("200 OK");
+        let request = requests.recv().expect("a request");
+        assert!(request.contains(present) && !request.contains(absent), "{args:?}: {request}");
+    }
+}
+
+#[test]
+fn folded_lines_are_read_and_framing_is_not_ambiguous() {
+    let folded = "HTTP/1.1 200 OK\r\nX-Policy: default-src 'self';\r\n    img-src *\r\n\r\n";
+    let port = answers(folded);
+    ask(port, &["--expect-header", "X-Policy: 'self'; img-src"]).healthy("200 OK");
+    ask(answers("HTTP/1.1 200 OK\r\nContent-Length:\r\n 5\r\n\r\nhello"), &[])
+        .unhealthy("a response with Content-Length in several lines");
+    let both =
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    ask(answers(both), &[]).unhealthy("a response with both Transfer-Encoding and Content-Length");
+}
+
+#[test]
+fn a_rejected_status_says_what_was_sent() {
+    let with = |status: &str, headers: &str| {
+        answers(format!("HTTP/1.1 {status} x\r\nContent-Length: 0\r\n{headers}\r\n"))
+    };
+    let basic = "WWW-Authenticate: Basic realm=\"x\"\r\n";
+    for (port, more, words) in [
+        (
+            with("400", ""),
+            vec!["-H", "Host: app"],
+            "400, want 200-399: the Host sent was \"app\"\n",
+        ),
+        (with("421", ""), vec![], "421, want 200-399: the Host sent was \"localhost:"),
+        (
+            with("401", basic),
+            vec![],
+            "401, want 200-399: asks for Basic realm=\"x\", no credentials were sent\n",
+        ),
+        (with("401", ""), vec!["-u", "a:b"], "401, want 200-399: credentials were sent\n"),
+        (with("403", ""), vec![], "403, want 200-399: no credentials were sent\n"),
+        (
+            with("407", "Proxy-Authenticate: Negotiate\r\n"),
+            vec![],
+            "407, want 200-399: asks for Negotiate, no credentials were sent\n",
+        ),
+        (with("405", ""), vec![], "405, want 200-399: the method sent was GET\n"),
+        (with("411", ""), vec!["-X", "POST"], "411, want 200-399: the method sent was POST\n"),
+        (
+            with("302", "Location: /login\r\n"),
+            vec!["--status", "200"],
+            "302, want 200: it leads to /login\n",
+        ),
+    ] {
+        ask(port, &more).unhealthy(words);
+    }
+}
+
+#[test]
+fn a_server_may_finish_the_body_that_nobody_asked_for() {
+    let (sender, ended) = std::sync::mpsc::channel();
+    let sender = std::sync::Mutex::new(sender);
+    // In pieces, with pauses in which an early close would be seen.
+    let pieces = server(move |mut stream| {
+        let path = request(&mut stream);
+        let kind = if path.contains("/events") { "text/event-stream" } else { "text/plain" };
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: 30000\r\n\r\n");
+        let mut done = stream.write_all(head.as_bytes());
+        for _ in 0..30 {
+            thread::sleep(Duration::from_millis(2));
+            done = done.and_then(|()| stream.write_all(&[b'x'; 1000]));
+        }
+        let _ = sender.lock().expect("a sender").send(done.is_ok());
+        finish(stream);
+    });
+    ask(pieces, &[]).healthy("200 OK");
+    assert!(ended.recv().expect("an end"), "the whole body was taken in");
+    check(&[&format!("http://localhost:{pieces}/events")]).healthy("200 OK");
+    assert!(!ended.recv().expect("an end"), "an event stream is left at once");
+}
+
+#[test]
+fn silence_says_what_came_and_who_may_be_there() {
+    let mute = server(|mut stream| {
+        request(&mut stream);
+    });
+    ask(mute, &[]).unhealthy(
+        "the connection was closed without a response: the request was sent, no byte came back: \
+         does it speak TLS? then write https://\n",
+    );
+    // It hangs up on plain HTTP and answers a ClientHello: with an alert here.
+    let tls = server(|mut stream| {
+        let mut first = [0];
+        if stream.peek(&mut first).is_ok() && first == [0x16] {
+            let _ = stream.write_all(b"\x15\x03\x03\0\x02\x02\x28");
+            finish(stream);
+        }
+    });
+    ask(tls, &[]).unhealthy(
+        "Connection reset by peer (os error 104): the request was sent, no byte came back: \
+         a TLS server answers here: write https://\n",
+    );
+    let (_listener, port) = silent();
+    ask(port, &[]).unhealthy(": no byte of an answer came\n");
+    for (sent, words) in [
+        ("HTTP/1.1 200 OK\r\nA", ": 18 bytes of a response head came\n"),
+        ("HTTP/1.1 103 x\r\n\r\n", ": informational responses only came\n"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 4096\r\n\r\nbody", ": 4 body bytes of 4096 came\n"),
+        ("HTTP/1.1 200 OK\r\n\r\nbody", ": 4 bytes of the body came\n"),
+    ] {
+        let slow = server(move |mut stream| {
+            request(&mut stream);
+            let _ = stream.write_all(sent.as_bytes());
+            thread::sleep(Duration::from_secs(3));
+        });
+        ask(slow, &["-e", "never"]).unhealthy(words);
+    }
 }

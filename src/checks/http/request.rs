@@ -1,5 +1,6 @@
 //! Requests: where to, what is sent, and where a redirect leads.
 
+use crate::input::target::{is_scheme, split_port};
 use crate::input::{Authority, Flag, Host, Options, Target, Text, Usage, value};
 use crate::text::{Wrong, base64, before, hex_digits, rsplit_once, split_once};
 
@@ -54,19 +55,18 @@ impl Url {
         let (secure, rest) = match split_once(&location, b':') {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (false, rest),
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (true, rest),
-            // A colon before the first slash would be another scheme's.
+            // No segment of a relative reference has a colon before its first slash (RFC 3986
+            // section 4.2): it is another scheme's, or nobody's.
             Some((scheme, _)) if before(scheme, b"/?").1.is_empty() => {
-                return Redirect::OtherOrigin;
+                return match is_scheme(scheme) {
+                    true => Redirect::OtherOrigin,
+                    false => Redirect::Invalid,
+                };
             }
             _ => (self.secure, location.as_str()),
         };
-        if rest.starts_with("//") {
-            let text = Text::plain(format!("{}:{rest}", if secure { "https" } else { "http" }));
-            let target = Target::parse(&text);
-            return match target.authority() {
-                Ok(to) => Redirect::To(Self::of(secure, to, absolute(&to.path))),
-                Err(_) => Redirect::Invalid,
-            };
+        if let Some(authority) = rest.strip_prefix("//") {
+            return Self::absolute(secure, authority).map_or(Redirect::Invalid, Redirect::To);
         }
         if secure != self.secure {
             return Redirect::Invalid;
@@ -83,6 +83,21 @@ impl Url {
         };
         Redirect::To(Self { path: without_dots(&joined), ..self.clone() })
     }
+
+    /// What follows `http://` in a Location. An empty host is none (RFC 9110 section 4.2.1), though
+    /// in a target it is localhost; an empty port is the scheme's own (RFC 3986 section 6.2.3),
+    /// though in a target it is a variable that was not set.
+    fn absolute(secure: bool, rest: &str) -> Option<Self> {
+        let (authority, path) = before(rest, b"/?");
+        let authority = authority.strip_suffix(':').unwrap_or(authority);
+        let host = rsplit_once(authority, b'@').map_or(authority, |(_, host)| host);
+        if host.is_empty() || host.starts_with(':') {
+            return None;
+        }
+        let target = Target::parse(&Text::plain(["http://", authority, path].concat()));
+        let to = target.authority().ok()?;
+        Some(Self::of(secure, to, without_dots(&absolute(&to.path))))
+    }
 }
 
 /// Path and query, with the slash that an empty path is.
@@ -94,7 +109,7 @@ fn absolute(path: &str) -> String {
 }
 
 /// RFC 9110 sections 4.2.1 and 4.2.2.
-fn default_port(secure: bool) -> u16 {
+pub fn default_port(secure: bool) -> u16 {
     if secure { 443 } else { 80 }
 }
 
@@ -204,8 +219,36 @@ impl Request {
                     .push(("Authorization".into(), format!("Basic {}", base64(pair.as_bytes()))));
             }
         }
+        if headers.iter().filter(|(name, _)| is(name, "host")).count() > 1 {
+            return Err(target.wrong("want one header Host, got two"));
+        }
         let method = method.unwrap_or(if body.is_some() { "POST".into() } else { "GET".into() });
         Ok(Self { method, headers, body })
+    }
+
+    /// The origin that the header Host names in place of the URL's: its host, and its port where it
+    /// names one.
+    pub fn named_host(&self) -> Option<(Host, Option<u16>)> {
+        let (_, value) = self.headers.iter().find(|(name, _)| is(name, "host"))?;
+        split_port(value).ok().filter(|_| !value.is_empty())
+    }
+
+    /// The value of the header Host as it is sent.
+    pub fn host(&self, url: &Url) -> String {
+        match self.headers.iter().find(|(name, _)| is(name, "host")) {
+            Some((_, value)) => value.clone(),
+            None => url.host_header(),
+        }
+    }
+
+    /// Whether credentials go along: what a 401 is answered to.
+    pub fn has_credentials(&self) -> bool {
+        self.headers.iter().any(|(name, _)| is(name, "authorization"))
+    }
+
+    /// The method.
+    pub fn method(&self) -> &str {
+        &self.method
     }
 
     /// Whether the answer has no body whatever it says.
@@ -231,7 +274,9 @@ impl Request {
             true => ("GET", None),
             false => (self.method.as_str(), self.body.as_ref()),
         };
-        let length = body.map(|body| body.len().to_string());
+        // RFC 9110 section 8.6: these methods have a body, so an empty one is said to be empty.
+        let has_body = body.is_some() || !get && ["POST", "PUT", "PATCH"].contains(&method);
+        let length = has_body.then(|| body.map_or(0, Vec::len).to_string());
         let own = [
             ("Host", Some(host.as_str())),
             ("User-Agent", Some(concat!("healthcheck/", env!("CARGO_PKG_VERSION")))),
@@ -249,14 +294,16 @@ impl Request {
             }
         };
         for (name, value) in own {
-            let replaced = self.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
+            let replaced = self.headers.iter().any(|(given, _)| is(given, name));
             if let Some(value) = value.filter(|_| !replaced) {
                 line(name, value);
             }
         }
         for (name, value) in &self.headers {
-            let is = |one: &str| name.eq_ignore_ascii_case(one);
-            if !(stranger && (is("authorization") || is("cookie"))) {
+            let kept = stranger && (is(name, "authorization") || is(name, "cookie"));
+            // Given without a value, they are not to be sent at all, as curl has it.
+            let left_out = value.is_empty() && (is(name, "accept") || is(name, "user-agent"));
+            if !(kept || left_out) {
                 line(name, value);
             }
         }
@@ -275,6 +322,11 @@ impl Request {
             _ => false,
         }
     }
+}
+
+/// Whether a header is called so (RFC 9110 section 5.1).
+fn is(name: &str, known: &str) -> bool {
+    name.eq_ignore_ascii_case(known)
 }
 
 fn method(value: &[u8]) -> Result<String, Wrong> {
@@ -342,15 +394,34 @@ mod tests {
             ("/caf\u{e9}", "http://h:81/caf%c3%a9"),
             ("/x%zz|\"{}", "http://h:81/x%25zz%7c%22%7b%7d"),
             ("http://[::1]:8080/x", "http://[::1]:8080/x"),
+            ("http://h/a/../../x", "http://h/x"),
+            ("http://h:/x", "http://h/x"),
+            ("//h:?y", "http://h/?y"),
+            ("http://u@h/x", "http://h/x"),
+            ("x/y:z", "http://h:81/b/c/x/y:z"),
         ] {
             assert_eq!(base.join(location.as_bytes()), Redirect::To(url(want)), "{location}");
         }
-        for location in ["ftp://h/", "mailto:x"] {
+        for location in ["ftp://h/", "mailto:x", "h2+x.y-z:1"] {
             assert_eq!(base.join(location.as_bytes()), Redirect::OtherOrigin, "{location}");
         }
         let next = Url { path: "/x?filter[a]=%ff".into(), ..base.clone() };
         assert_eq!(base.join(b"/x?filter[a]=\xff"), Redirect::To(next));
-        for location in ["http://[::", "https:/x", "http://h:99999/", "http:// /", "//caf\u{e9}/"] {
+        for location in [
+            "http://[::",
+            "https:/x",
+            "http://h:99999/",
+            "http:// /",
+            "//caf\u{e9}/",
+            "http://:8080/ok",
+            "//:8080/ok",
+            "http:///x",
+            "http://u@:80/",
+            ":8080/login",
+            "127.0.0.1:8080/x",
+            "1http://x/",
+            "ht tp://x",
+        ] {
             assert_eq!(base.join(location.as_bytes()), Redirect::Invalid, "{location}");
         }
     }

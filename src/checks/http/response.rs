@@ -46,7 +46,10 @@ impl Head {
         }
         let mut headers = [EMPTY_HEADER; HEADERS];
         let mut response = httparse::Response::new(&mut headers);
-        let parsed = response.parse(bytes.get(..length).unwrap_or_default()).map_err(|error| {
+        let mut parser = httparse::ParserConfig::default();
+        parser.allow_obsolete_multiline_headers_in_responses(true);
+        let bytes = bytes.get(..length).unwrap_or_default();
+        let parsed = parser.parse_response(&mut response, bytes).map_err(|error| {
             let wrong = match error {
                 httparse::Error::TooManyHeaders => "a response with more than 128 headers",
                 httparse::Error::HeaderName => "a response with a malformed header name",
@@ -57,6 +60,9 @@ impl Head {
             };
             wrong.to_owned()
         })?;
+        if let Some(name) = folded(bytes) {
+            return Err(["a response with ", name, " in several lines"].concat().into());
+        }
         let (Status::Complete(_), Some(status)) = (parsed, response.code) else {
             return Err("no HTTP/1 response".into());
         };
@@ -74,7 +80,7 @@ impl Head {
             headers: response
                 .headers
                 .iter()
-                .map(|header| (header.name.to_owned(), header.value.to_vec()))
+                .map(|header| (header.name.to_owned(), unfolded(header.value)))
                 .collect(),
         };
         head.framing(false)?;
@@ -127,11 +133,57 @@ impl Head {
             return Ok(Body::Length(0));
         }
         Ok(match (chunked, length) {
-            (true, _) => Body::Size,
+            // RFC 9112 section 6.3: it ought to be handled as an error.
+            (true, Some(_)) => {
+                return Err("a response with both Transfer-Encoding and Content-Length".into());
+            }
+            (true, None) => Body::Size,
             (false, Some(length)) => Body::Length(length),
             (false, None) => Body::Close,
         })
     }
+}
+
+/// A value with one space in place of each line end and the blanks around it (RFC 9112 section 5.2).
+fn unfolded(value: &[u8]) -> Vec<u8> {
+    let mut line = Vec::with_capacity(value.len());
+    let mut folding = false;
+    for byte in value {
+        match byte {
+            b'\r' | b'\n' => folding = true,
+            b' ' | b'\t' if folding => {}
+            byte => {
+                if folding {
+                    line.truncate(line.trim_ascii_end().len());
+                    line.push(b' ');
+                    folding = false;
+                }
+                line.push(*byte);
+            }
+        }
+    }
+    line
+}
+
+/// Which of the headers that say where a message ends, or leads, goes on in further lines: two
+/// readers might take it for two things. In all others a line end is a blank.
+fn folded(head: &[u8]) -> Option<&'static str> {
+    let mut name = None;
+    for line in head.split(|byte| *byte == b'\n') {
+        match line {
+            [b' ' | b'\t', ..] if name.is_some() => return name,
+            [b' ' | b'\t', ..] => {}
+            line => {
+                let known = ["Content-Length", "Transfer-Encoding", "Location"];
+                let is = |known: &&str| {
+                    let name = line.get(..known.len()).unwrap_or_default();
+                    name.eq_ignore_ascii_case(known.as_bytes())
+                };
+                name = known.into_iter().find(is);
+            }
+        }
+    }
+    None
 }
 
 /// Where a head ends: behind the first empty line.
@@ -294,11 +346,15 @@ mod tests {
         assert_eq!(of(""), Ok(Body::Close));
         assert_eq!(of("Content-Length: 5\r\n"), Ok(Body::Length(5)));
         assert_eq!(of("Content-Length: 5, 5\r\ncontent-length: 5\r\n"), Ok(Body::Length(5)));
-        assert_eq!(of("Transfer-Encoding: Chunked\r\nContent-Length: 5\r\n"), Ok(Body::Size));
+        assert_eq!(of("Transfer-Encoding: Chunked\r\n"), Ok(Body::Size));
         for (headers, wrong) in [
             (
                 "Content-Length: 5\r\nContent-Length: 6\r\n",
                 "a response with two different Content-Lengths",
+            ),
+            (
+                "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+                "a response with both Transfer-Encoding and Content-Length",
             ),
             ("Content-Length: -1\r\n", "a response with a malformed Content-Length"),
             ("Content-Length: +1\r\n", "a response with a malformed Content-Length"),
@@ -320,6 +376,19 @@ mod tests {
             let none = head(&format!("HTTP/1.1 {status} x\r\nContent-Length: 5\r\n\r\n"));
             assert_eq!(none.framing(false), Ok(Body::Length(0)));
         }
+    }
+
+    #[test]
+    fn folded_lines_are_one_value() {
+        let folded = head("HTTP/1.1 200 OK\r\nA: b\r\n  c;\r\n\t d\r\nE:\r\n f\r\n \r\n\r\n");
+        assert_eq!(folded.all("A").collect::<Vec<_>>(), [b"b c; d"]);
+        assert_eq!(folded.all("E").collect::<Vec<_>>(), [b"f"]);
+        for name in ["Content-Length", "transfer-encoding", "Location"] {
+            let wrong = refused(&format!("HTTP/1.1 200 OK\r\n{name}:\r\n 5\r\n\r\n"));
+            assert!(wrong.ends_with(" in several lines"), "{wrong}");
+        }
+        // In front of the first header there is nothing to go on with.
+        refused("HTTP/1.1 200 OK\r\n A: b\r\n\r\n");
     }
 
     /// The same in one piece and byte by byte.

@@ -1,0 +1,265 @@
+//! One request and its answer: the head, then as much of the body as is asked for.
+
+use super::request::{Request, Url};
+use super::response::{Body, HEAD, Head};
+use crate::attempt::Attempt;
+use crate::deadline::Deadline;
+use crate::net::stream::{Stream, recognise};
+use crate::net::{Peer, hello};
+use crate::text::contains;
+use crate::verdict::{Failure, quote};
+
+use std::time::Duration;
+
+/// The largest body that is judged.
+const JUDGED: usize = 1 << 20;
+
+/// How long the first bytes of a rejected answer's body are waited for: they say what is down.
+const REASON: Duration = Duration::from_millis(250);
+
+/// How much of a body that nobody asked for is taken in, and for how long, so that the server can
+/// finish what it is writing.
+const COURTESY: (usize, Duration) = (65_536, Duration::from_millis(250));
+
+/// How long a server that said nothing to plain HTTP has for an answer to TLS.
+const SECOND_LOOK: Duration = Duration::from_millis(200);
+
+/// An answer whose head was read.
+pub(super) struct Exchange<'w> {
+    stream: Stream<'w>,
+    pub(super) head: Head,
+    body: Body,
+    inbox: Vec<u8>,
+    /// What was read of the body.
+    pub(super) decoded: Vec<u8>,
+}
+
+/// Where a request goes: whom to dial, and what is asked there.
+pub(super) struct Call<'c> {
+    pub(super) peer: &'c Peer,
+    pub(super) url: &'c Url,
+    pub(super) request: &'c Request,
+    /// A redirect made a GET of it.
+    pub(super) get: bool,
+    /// Not the origin that the credentials are for.
+    pub(super) stranger: bool,
+}
+
+impl<'w> Exchange<'w> {
+    /// Sends the request and reads the head of its final answer.
+    pub(super) fn start(call: &Call<'_>, attempt: &'w Attempt<'w>) -> Result<Self, Failure> {
+        let Call { peer, url, request, get, stranger } = *call;
+        let mut stream = peer.open_as(url.port, url.secure, attempt)?;
+        let (what, host) = (request.describe(), url.host_header());
+        attempt.say(&format_args!("request: {what} for {host}"));
+        // A server may answer and close before it has read everything: its answer counts.
+        let sent = stream.write(&request.encode(url, get, stranger));
+        let mut inbox = Vec::new();
+        let head = match (read_head(&mut stream, &mut inbox), sent) {
+            (Err(_), Err(unsent)) => return Err(unsent),
+            (Err(Unread { failure, mute: true }), Ok(())) => {
+                return Err(failure.with(&call.mute(attempt)));
+            }
+            (Err(Unread { failure, .. }), Ok(())) => return Err(failure),
+            (Ok(head), _) => head,
+        };
+        let body = head.framing(request.is_head()).map_err(|wrong| attempt.protocol(wrong))?;
+        Ok(Self { stream, head, body, inbox, decoded: Vec::new() })
+    }
+
+    /// The attempt that this is part of.
+    pub(super) fn attempt(&self) -> &'w Attempt<'w> {
+        self.stream.attempt()
+    }
+
+    /// Decodes what has come; whether the body is complete.
+    pub(super) fn decode(&mut self) -> Result<bool, Failure> {
+        let attempt = self.attempt();
+        self.body
+            .decode(&mut self.inbox, &mut self.decoded)
+            .map_err(|wrong| attempt.protocol(wrong))?;
+        if self.decoded.len() > JUDGED {
+            return Err(attempt.protocol("a body over 1 MiB, which is not judged"));
+        }
+        Ok(self.body.is_complete())
+    }
+
+    /// Reads more of the body. Its end is one only where nothing tells its length.
+    pub(super) fn fill(&mut self) -> Result<(), Failure> {
+        let read = read(&mut self.stream, &mut self.inbox);
+        let n = self.decoded.len();
+        let of = match self.body {
+            Body::Length(left) => format!("of {}", left + n as u64),
+            _ => "in the middle of its chunks".into(),
+        };
+        match read {
+            Ok(1..) => Ok(()),
+            Ok(0) if self.body == Body::Close => {
+                self.body = Body::Length(0);
+                Ok(())
+            }
+            Ok(0) => {
+                let wrong = format!("the connection was closed after {n} body bytes {of}");
+                Err(self.attempt().protocol(wrong))
+            }
+            Err(failure) if self.body == Body::Close => {
+                Err(failure.with(&format!("{n} bytes of the body came")))
+            }
+            Err(failure) => Err(failure.with(&format!("{n} body bytes {of} came"))),
+        }
+    }
+
+    /// The start of the body, as far as it comes without much waiting.
+    pub(super) fn reason(&mut self) -> String {
+        self.take_in(201, Deadline::after(REASON));
+        quote(&self.decoded)
+    }
+
+    /// Ends in order. A server that is still writing a body whose end is known may finish first:
+    /// else it logs a broken pipe, and a proxy in front of it counts an abort. Nothing that goes
+    /// wrong here changes a verdict, nor does it outlast the deadline.
+    pub(super) fn close(mut self) {
+        let (most, time) = COURTESY;
+        let framed = match self.body {
+            Body::Length(left) => (1..=most as u64).contains(&left),
+            Body::Close => false,
+            _ => true,
+        };
+        let stream = |value: &[u8]| contains(&value.to_ascii_lowercase(), b"text/event-stream");
+        if framed && !self.head.all("content-type").any(stream) {
+            let left = self.attempt().deadline().remaining().unwrap_or_default();
+            self.take_in(self.decoded.len() + most, Deadline::after(time.min(left / 2)));
+        }
+        self.stream.close();
+    }
+
+    /// Reads the body until it is complete, until `most` bytes of it came, or until `until`.
+    fn take_in(&mut self, most: usize, until: Deadline) {
+        let mut buffer = [0; 4096];
+        while let Ok(false) = self.decode() {
+            if self.decoded.len() >= most {
+                break;
+            }
+            match self.stream.read_until(&mut buffer, until) {
+                Ok(n @ 1..) => self.inbox.extend_from_slice(buffer.get(..n).unwrap_or_default()),
+                _ => break,
+            }
+        }
+    }
+}
+
+impl Call<'_> {
+    /// What a server that took the request and said nothing may want instead. Whether it wants TLS
+    /// is seen by a second look, made only here.
+    fn mute(&self, attempt: &Attempt<'_>) -> String {
+        let until = Deadline::after(SECOND_LOOK).min(attempt.deadline());
+        let looks = || self.peer.open_as(self.url.port, false, attempt);
+        let who = match self.url.secure {
+            true => "does it speak HTTP/2 only?",
+            false if looks().is_ok_and(|stream| hello::is_answered(stream, until)) => TLS,
+            false => "does it speak TLS? then write https://",
+        };
+        ["the request was sent, no byte came back: ", who].concat()
+    }
+}
+
+/// Whom a request in plain text has met.
+const TLS: &str = "a TLS server answers here: write https://";
+
+/// Why there is no head; whether not even one byte came before the connection ended.
+struct Unread {
+    failure: Failure,
+    mute: bool,
+}
+
+impl From<Failure> for Unread {
+    fn from(failure: Failure) -> Self {
+        Self { failure, mute: false }
+    }
+}
+
+/// Reads heads until the final one (RFC 9110 section 15.2).
+fn read_head(stream: &mut Stream<'_>, inbox: &mut Vec<u8>) -> Result<Head, Unread> {
+    let attempt = stream.attempt();
+    let mut searched = 0;
+    let mut informational = 0;
+    loop {
+        match Head::parse(inbox, searched) {
+            Ok(Some((head, length))) => {
+                tell(&head, attempt);
+                inbox.drain(..length.min(inbox.len()));
+                if !matches!(head.status, 100 | 102..=199) {
+                    return Ok(head);
+                }
+                searched = 0;
+                informational += length;
+                if informational > HEAD {
+                    let wrong = "over 64 KiB of informational responses without a final one";
+                    return Err(attempt.protocol(wrong).into());
+                }
+            }
+            Ok(None) => {
+                searched = inbox.len();
+                let late = match read(stream, inbox) {
+                    Ok(1..) => continue,
+                    Ok(0) => None,
+                    Err(failure) => Some(failure),
+                };
+                return Err(ended(late, searched, informational, attempt));
+            }
+            Err(wrong) => return Err(attempt.protocol(foreign(&wrong, inbox)).into()),
+        }
+    }
+}
+
+/// The end before a head was complete: the system's failure, or an orderly one. What had come
+/// tells a server that hangs from one that is slow.
+fn ended(
+    failure: Option<Failure>,
+    came: usize,
+    informational: usize,
+    attempt: &Attempt<'_>,
+) -> Unread {
+    let timely = attempt.deadline().remaining().is_some();
+    let mute = (came, informational) == (0, 0);
+    let failure = match (failure, came, informational) {
+        (None, 0, 0) => attempt.protocol("the connection was closed without a response"),
+        (None, 0, _) => {
+            attempt.protocol("the connection was closed after informational responses only")
+        }
+        (None, n, _) => attempt
+            .protocol(format!("the connection was closed after {n} bytes of a response head")),
+        (Some(failure), 0, 0) if timely => failure,
+        (Some(failure), 0, 0) => failure.with("no byte of an answer came"),
+        (Some(failure), 0, _) => failure.with("informational responses only came"),
+        (Some(failure), n, _) => failure.with(&format!("{n} bytes of a response head came")),
+    };
+    Unread { failure, mute: mute && timely }
+}
+
+/// What is no HTTP, and whose it is, where the first bytes tell.
+fn foreign(wrong: &str, inbox: &[u8]) -> String {
+    let shown = match recognise(inbox) {
+        Some(who) if contains(who.as_bytes(), b"a TLS server") => TLS.to_owned(),
+        Some(who) if !contains(who.as_bytes(), b"an HTTP server") => who.to_owned(),
+        _ => quote(inbox),
+    };
+    [wrong, ": ", &shown].concat()
+}
+
+/// The head, for `--verbose`.
+fn tell(head: &Head, attempt: &Attempt<'_>) {
+    for (name, value) in head.headers().iter().filter(|_| attempt.verbose()) {
+        let secret = name.eq_ignore_ascii_case("set-cookie");
+        let shown = if secret { "***".into() } else { quote(value) };
+        attempt.say(&format_args!("response: {}: {name}: {shown}", head.status));
+    }
+}
+
+/// Appends what comes next; 0 at the end.
+fn read(stream: &mut Stream<'_>, inbox: &mut Vec<u8>) -> Result<usize, Failure> {
+    let mut buffer = [0; 8192];
+    let n = stream.read(&mut buffer)?;
+    inbox.extend_from_slice(buffer.get(..n).unwrap_or_default());
+    Ok(n)
+}

@@ -1,0 +1,32 @@
+//! Whether a server that said nothing to plain text answers TLS: a look, not a handshake.
+
+use super::stream::Stream;
+use crate::deadline::Deadline;
+
+/// A ClientHello of TLS 1.2 with one cipher suite (RFC 5246 section 7.4.1.2). Whoever speaks TLS
+/// answers it with a handshake record or with an alert, even where it would not agree to it. The
+/// random bytes keep no secret: the connection ends here.
+const HELLO: &[u8; 50] = b"\x16\x03\x01\0\x2d\x01\0\0\x29\x03\x03\
+    healthcheck looks who is there..\0\0\x02\xc0\x2f\x01\0";
+
+/// Says hello over a fresh connection; whether a record of TLS comes back before `until`.
+pub fn is_answered(mut stream: Stream<'_>, until: Deadline) -> bool {
+    let mut answer = [0; 16];
+    let answered = stream.write(HELLO).is_ok()
+        && stream.read_until(&mut answer, until).is_ok_and(|n| n > 2)
+        && matches!(answer, [0x15 | 0x16, 3, ..]);
+    stream.close();
+    answered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::HELLO;
+
+    #[test]
+    fn lengths_are_those_of_what_follows() {
+        assert_eq!(usize::from(HELLO[4]) + 5, HELLO.len());
+        assert_eq!(usize::from(HELLO[8]) + 9, HELLO.len());
+        assert_eq!(HELLO[11..43].len(), 32);
+    }
+}
