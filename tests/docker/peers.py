@@ -367,7 +367,7 @@ def main():
         for step in (nginx, redis, mosquitto, nats, php_fpm, dnsmasq, memcached, amqp):
             step()
         threading.Thread(target=ntp, daemon=True).start()
-        scripted(2181, answers=[(b"ruok", b"imok")])
+        scripted(2181, answers=[(b"srvr", b"Zookeeper version: 3.8.0\nMode: standalone\n")])
         scripted(25, b"220 mail.example.org ESMTP\r\n")
         scripted(993, b"* OK ready\r\n", tls=True)
         broker = peer("kafka_peer.py", "broker")

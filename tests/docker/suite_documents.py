@@ -22,9 +22,11 @@ from engine import ROOT, Container, base, docker, image
 ELSEWHERE = {
     "make demo": "CI runs it",
     "make test": "CI runs it, and so this",
-    "docker build --target plain .": "suite_image",
+    "docker build -t healthcheck https://github.com/x/healthcheck.git#v1.0.0": "needs a published repository; suite_image builds it from here",
+    "docker build -t healthcheck:plain --target plain .": "suite_image",
     "sha256sum --check --ignore-missing SHA256SUMS": "scripts/release runs this very line",
-    "cargo install healthcheck": "needs a published crate; scripts/crate installs the one that would be",
+    "cargo install healthcheck-static": "needs a published crate; scripts/crate installs the one that would be",
+    "cargo binstall healthcheck-static": "needs a published release; tests/it/readme looks at the name of the file",
     "cosign verify-blob SHA256SUMS": "needs a published release",
     "cosign verify ghcr.io/x/healthcheck:": "needs a published image",
     "gh attestation verify healthcheck-": "needs a published release",
@@ -156,17 +158,18 @@ class Documents(unittest.TestCase):
 
     def test_dockerfile_blocks(self):
         """Each is built on top of a program that it fits, and Docker calls the container healthy."""
-        published = "ghcr.io/x/healthcheck:1"
-        had = docker("image", "inspect", published, ok=False).returncode == 0
-        if not had:
-            docker("tag", base(), published)
-            self.addCleanup(docker, "rmi", published, ok=False)
+        for published in ("ghcr.io/x/healthcheck:1", "ghcr.io/x/healthcheck:1.0.0"):
+            had = docker("image", "inspect", published, ok=False).returncode == 0
+            if not had:
+                docker("tag", base(), published)
+                self.addCleanup(docker, "rmi", published, ok=False)
         program = {"process:worker": ["COPY --from={base} /part /worker", 'CMD ["/worker", "beat", "/tmp/heartbeat", "600"]']}
         built = 0
         for path, block in blocks("dockerfile"):
             with self.subTest(path, block=block):
                 lines = next((lines for part, lines in program.items() if part in block), ['CMD ["/demo-server"]'])
-                made = image(*(line.replace("{base}", base()) for line in lines), *block.splitlines())
+                lines = [line.replace("{base}", base()) for line in lines]
+                made = image(*lines, *staged(block.splitlines(), lines))
                 # Docker's own interval, half a minute, would be waited for.
                 with Container(made, options=["--tmpfs", "/tmp:mode=1777", "--health-interval", "500ms"]) as container:
                     entry = container.until("healthy")
@@ -204,6 +207,14 @@ class Documents(unittest.TestCase):
                 container.until("healthy")
                 container.exec("/healthcheck", "-X", "POST", "http://localhost:8080/sick")
             return container.until("healthy" if what.startswith("nothing") else "unhealthy")["Output"]
+
+
+def staged(lines, program):
+    """A block with stages of its own, the last of them upon the program's image: no registry and no digest of one is here."""
+    last = max((n for n, line in enumerate(lines) if line.startswith("FROM ")), default=None)
+    if last is None:
+        return lines
+    return [line.replace("@sha256:…", "") for line in lines[:last]] + [f"FROM {base()}", *program, *lines[last + 1 :]]
 
 
 def timeless(text):

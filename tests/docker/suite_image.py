@@ -143,7 +143,7 @@ class Image(unittest.TestCase):
             with open(f"{context}/src/main.rs", "a") as source:
                 source.write(f"// Built again by {engine.PREFIX}.\n")
             again, said = build("plain", "again", context)
-        self.assertIn("Compiling healthcheck ", said)
+        self.assertIn("Compiling healthcheck-static ", said)
         first, second = (json.loads(docker("inspect", name).stdout)[0] for name in (tag, again))
         self.assertEqual(first["RootFS"]["Layers"], second["RootFS"]["Layers"])
         self.assertEqual(len(first["RootFS"]["Layers"]), 1)

@@ -212,6 +212,10 @@ fn every_option_that_is_named_exists() {
         "start-interval",
         "from",
         "check",
+        "checksum",
+        "chmod",
+        "env",
+        "health-max-log-size",
         "ignore-missing",
         "certificate-oidc-issuer",
         "certificate-identity",
@@ -496,6 +500,34 @@ fn a_release_has_the_files_and_tags_that_the_readme_names() {
             assert!(workflow.contains(&format!("\"{form}{flavour}\"")), "{tag}");
         }
     }
+}
+
+#[test]
+fn the_decisions_fit_a_terminal() {
+    for name in ["DESIGN.md", "docs/measurements.md"] {
+        let text = fs::read_to_string(root().join(name)).expect(name);
+        assert!(text.lines().count() > 100, "{name} is there");
+        let long: Vec<&str> = text.lines().filter(|line| line.chars().count() > 100).collect();
+        assert_eq!(long, Vec::<&str>::new(), "{name}: lines over 100 columns");
+    }
+}
+
+#[test]
+fn the_crate_is_installed_under_its_own_name() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("a README");
+    let name = env!("CARGO_PKG_NAME");
+    assert_ne!(name, "healthcheck", "another project's");
+    for how in ["install", "binstall"] {
+        assert!(readme.contains(&format!("\ncargo {how} {name} ")), "cargo {how} {name}");
+    }
+    // Where `cargo binstall` looks is where a release has the executable.
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("a manifest");
+    let (_, rest) = manifest.split_once("\npkg-url = \"").expect("where");
+    let (url, _) = rest.split_once('"').expect("its end");
+    let file = url.strip_prefix("{ repo }/releases/download/v{ version }/").expect("a release's");
+    let filled = file.replace("{ version }", "$version").replace("{ target-arch }", "$arch");
+    let release = fs::read_to_string(root().join("scripts/release")).expect("the script");
+    assert!(release.contains(&format!("\"$out/{filled}$flavour\"")), "{filled}");
 }
 
 /// What a gate of size-budget.toml allows, written with commas.
