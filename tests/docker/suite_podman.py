@@ -82,6 +82,20 @@ class Podman(unittest.TestCase):
         none = self.podman("healthcheck", "run", "oci", ok=False)
         self.assertIn("has no defined healthcheck", none.stdout + none.stderr)
 
+    def test_an_image_mounted_into_one_that_lacks_it(self):
+        context = f"{self.folder}/context"
+        for name, lines in (("probe", "COPY healthcheck /\n"), ("app", 'COPY demo-server /\nCMD ["/demo-server"]\n')):
+            Path(context, f"{name}.Dockerfile").write_text(f"FROM scratch\n{lines}")
+            self.podman("build", "-f", f"{context}/{name}.Dockerfile", "-t", f"localhost/{name}", context)
+        mount = "type=image,source=localhost/probe,destination=/probe"
+        command = json.dumps(["/probe/healthcheck", "-t", "2s", "http://localhost:8080/healthz"])
+        self.podman("run", "-d", "--name", "app", *LIMITS, "--mount", mount, "--health-cmd", command, "localhost/app")
+        self.podman("exec", "app", "/probe/healthcheck", "--wait", "30s", "http://localhost:8080/healthz")
+        code, output = self.asked("app")
+        self.assertEqual(code, 0, output)
+        self.assertRegex(output, r"\Ahealthy: http://localhost:8080/healthz: 200 OK in [\d.]+ m?s\n?\Z")
+        self.assertNotEqual(self.podman("exec", "app", "/healthcheck", ok=False).returncode, 0)
+
     def test_the_unit(self):
         quadlet = subprocess.run([engine.ROOT / "scripts/newer", "/usr/libexec/podman/quadlet", "podman"],
                                  check=True, stdout=subprocess.PIPE, text=True).stdout.strip()  # fmt: skip

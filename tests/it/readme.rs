@@ -2,6 +2,7 @@
 //! every option they name exists.
 
 mod commands;
+mod gallery;
 #[path = "../../examples/manpage.rs"]
 mod manpage;
 mod messages;
@@ -228,6 +229,9 @@ fn every_option_that_is_named_exists() {
         "requirepass",
         "locked",
         "health",
+        "mount",
+        "ping",
+        "metrics",
     ];
     for (path, text) in documents() {
         for (at, _) in text.match_indices("--") {
