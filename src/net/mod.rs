@@ -1,5 +1,6 @@
 //! Whom to dial and how: an endpoint becomes a [`Stream`] under a deadline.
 
+pub mod diag;
 pub mod dns;
 pub mod hello;
 pub mod resolve;
@@ -240,7 +241,17 @@ fn each_address<T>(
             Some((first, known)) => (first.with(failure.words()), known),
         });
     }
-    Err(failed.map_or_else(|| attempt.protocol("no address"), |(failure, _)| failure))
+    let Some((failure, number)) = failed else {
+        return Err(attempt.protocol("no address"));
+    };
+    let here = addresses.iter().find(|address| address.ip().is_loopback());
+    Err(match (here, number) {
+        (Some(_), Some(number)) if number == Errno::CONNREFUSED.raw_os_error() => {
+            failure.with(&diag::instead(port, attempt))
+        }
+        (Some(address), None) => failure.with(&diag::queue(&address.to_string(), attempt)),
+        _ => failure,
+    })
 }
 
 /// Whether an error on a further address only says that there is no such network here: a container

@@ -8,6 +8,7 @@ use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 
+use super::diag;
 use super::tls::{self, Tls};
 use crate::attempt::{Attempt, is_late};
 use crate::deadline::Deadline;
@@ -148,7 +149,14 @@ impl<'w> Stream<'w> {
     /// TLS an end without close_notify is no orderly one and fails (RFC 8446 section 6.1).
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
         self.attempt.enter(Step::Read, &self.peer);
-        self.read_until(buffer, self.attempt.deadline()).map_err(|error| self.attempt.io(error))
+        self.read_until(buffer, self.attempt.deadline()).map_err(|error| self.unread(error))
+    }
+
+    /// Why nothing was read. A server of this machine that is late may have others waiting.
+    fn unread(&self, error: io::Error) -> Failure {
+        let late = is_late(&error);
+        let failure = self.attempt.io(error);
+        if late { failure.with(&diag::queue(&self.peer, self.attempt)) } else { failure }
     }
 
     /// As [`Stream::read`], given up at `until`.
@@ -319,7 +327,7 @@ impl<'w> Conversation<'w> {
         let n = self
             .stream
             .read_until(&mut buffer, attempt.deadline())
-            .map_err(|error| attempt.io(error))?;
+            .map_err(|error| self.stream.unread(error))?;
         if n == 0 {
             let wrong = match self.inbox.len() {
                 0 => "the connection was closed without a word".to_owned(),

@@ -4,13 +4,15 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
+use std::process::Command;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
 use crate::faults::server::{Listen, full, serve};
 use crate::run::{
-    Folder, answers, check, closed_port, free_port, ipv6_only, request, server, silent,
+    Folder, answers, check, closed_port, exe, free_port, ipv6_only, request, run as run_command,
+    server, silent,
 };
 
 const SOON: Duration = Duration::from_secs(4);
@@ -22,11 +24,35 @@ fn a_tcp_connection_opens() {
         .healthy(&format!("connected to 127.0.0.1:{port} in "));
     let closed = closed_port();
     check(&[&format!("tcp://localhost:{closed}")]).unhealthy(&format!(
-        "connecting to 127.0.0.1:{closed}: Connection refused (os error 111)\n"
+        "connecting to 127.0.0.1:{closed}: Connection refused (os error 111): "
     ));
+    // Who listens instead: this test's own server at the least.
+    let run = check(&[&format!("tcp://localhost:{closed}")]);
+    assert!(run.out.contains(": listening here: "), "{run:?}");
+    let (_other, port) = silent();
+    check(&[&format!("tcp://127.0.0.2:{port}")]).unhealthy(&format!(
+        "Connection refused (os error 111): on another address only: 127.0.0.1:{port}\n"
+    ));
+    // Nobody at all, in a network of its own.
+    let mut alone = Command::new("unshare");
+    alone.args(["-rn", "sh", "-c", "ip link set lo up && exec \"$@\"", "-"]).arg(exe());
+    run_command(alone.arg("tcp://127.0.0.1:1"))
+        .unhealthy("Connection refused (os error 111): nobody listens here on TCP\n");
     check(&["tcp://localhost"]).usage("want a port: tcp://host:port");
     check(&["tcp://u:p@localhost:1"]).usage("want tcp://host:port and no more");
     check(&["tcp://localhost:1/x"]).usage("want tcp://host:port and no more");
+}
+
+#[test]
+fn connections_that_wait_to_be_accepted_are_counted() {
+    let (_silent, port) = silent();
+    let waiting: Vec<_> =
+        (0..3).map(|_| std::net::TcpStream::connect(("127.0.0.1", port)).expect("open")).collect();
+    check(&[&format!("tcp://127.0.0.1:{port}"), "-e", "x", "-t", "200ms"])
+        .unhealthy(": waiting to be accepted: 4\n");
+    check(&[&format!("http://127.0.0.1:{port}/"), "-t", "200ms"])
+        .unhealthy(": waiting to be accepted: 5: no byte of an answer came\n");
+    drop(waiting);
 }
 
 #[test]

@@ -1,17 +1,19 @@
 //! `listen:PORT`, `listen:ADDR:PORT`, `listen:/path.sock`, `listen:@name`: a socket of this
-//! network namespace listens there, as `/proc/net` says; the server sees no connection.
+//! network namespace listens there; the server sees no connection. The kernel is asked (sock_diag(7)),
+//! and where it does not answer `/proc/net`, which is less exact and said to be the source.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use rustix::fs::FileType;
+use rustix::fs::{FileType, major, minor};
 
 use super::look_for;
 use super::procfs::{self, ROOT, Root};
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, is_late};
 use crate::file::open_now;
 use crate::input::target::split_port;
 use crate::input::{Flag, Host, Options, Target, Usage, value};
+use crate::net::diag::{self, Listener, UnixListener};
 use crate::verdict::{Failure, Healthy, Step, Verdict, quote};
 
 /// A place where a server should listen.
@@ -65,13 +67,55 @@ impl Listen {
         Ok(Listen::Port { ips, port, udp })
     }
 
-    /// Looks through the tables of sockets.
+    /// Asks the kernel, else looks through the tables of sockets.
     pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
-        match self {
+        attempt.enter(Step::Open, "the kernel's list of sockets");
+        let exact = match self {
+            Listen::Port { ips, port, udp } => {
+                diag::inet(*udp, attempt).map(|all| judge(&all, ips, *port))
+            }
+            Listen::Unix(name) => diag::unix(attempt).map(|all| judge_unix(&all, name, attempt)),
+        };
+        match exact {
+            Ok(verdict) => return verdict,
+            Err(late) if is_late(&late) => return Err(attempt.io(late)),
+            Err(_) => {}
+        }
+        let verdict = match self {
             Listen::Port { ips, port, udp } => port_at(ROOT, ips, *port, *udp, attempt),
             Listen::Unix(name) => unix_at(ROOT, name, attempt),
+        };
+        match verdict {
+            Ok(Healthy(saw)) => Healthy::saw([&saw, ", ", BY_PROC].concat()),
+            Err(failure) => Err(failure.with(BY_PROC)),
         }
     }
+}
+
+/// What stands behind a verdict that names alone support.
+const BY_PROC: &str = "as /proc/net has it: the kernel did not answer";
+
+/// Whether one of the sockets is bound to the port, on one of these addresses.
+fn judge(all: &[Listener], ips: &[IpAddr], port: u16) -> Verdict {
+    let mut got = String::new();
+    for one in all.iter().filter(|one| one.address.port() == port) {
+        let (ip, only_v6) = (one.address.ip(), one.only_v6);
+        let address = one.address.to_string();
+        if ips.is_empty() || ips.iter().any(|wanted| covers(ip, only_v6, *wanted)) {
+            return Healthy::saw(address + " listens");
+        }
+        let note = if only_v6 && ip.is_unspecified() { " (IPv6 only)" } else { "" };
+        if got.len() < 100 {
+            got = [&got, " ", &address, note].concat();
+        }
+    }
+    let got = if got.is_empty() { "nobody".into() } else { ["only", &got].concat() };
+    let want = match ips {
+        [ip] => SocketAddr::new(*ip, port).to_string(),
+        [] => format!("port {port}"),
+        _ => format!("localhost:{port}"),
+    };
+    Err(Failure::mismatch("listening:", &got, &want))
 }
 
 fn port_at(root: Root<'_>, ips: &[IpAddr], port: u16, udp: bool, attempt: &Attempt<'_>) -> Verdict {
@@ -83,45 +127,56 @@ fn port_at(root: Root<'_>, ips: &[IpAddr], port: u16, udp: bool, attempt: &Attem
         true => (["/proc/net/udp", "/proc/net/udp6"], STATES[1]),
     };
     root.own_pid(attempt)?;
-    let at = |ip| SocketAddr::new(ip, port).to_string();
-    let (mut found, mut elsewhere) = (None, String::new());
+    let mut bound = Vec::new();
     for table in tables {
         let read = lines(root, table, attempt, &mut |line| {
-            let Some((ip, is_at, is)) = procfs::inet(line) else { return false };
-            if (is_at, is) == (port, state) {
-                match ips.is_empty() || ips.iter().any(|wanted| covers(ip, *wanted)) {
-                    true => found = Some(ip),
-                    false if elsewhere.len() < 100 => elsewhere = elsewhere.clone() + " " + &at(ip),
-                    false => {}
-                }
+            let found = procfs::inet(line).filter(|(_, at, is)| (*at, *is) == (port, state));
+            // That one on `::` may be for IPv6 alone is not in this table.
+            if let Some((ip, _, _)) = found {
+                let address = SocketAddr::new(ip, port);
+                bound.push(Listener { address, only_v6: false, waiting: 0 });
             }
-            found.is_some()
+            false
         });
         match read {
             // Without IPv6 in the kernel its table is missing.
             Err(error) if error.kind() == io::ErrorKind::NotFound && table.ends_with('6') => {}
             read => read.map_err(|error| attempt.io(error))?,
         }
-        if let Some(ip) = found {
-            return Healthy::saw(at(ip) + " listens");
-        }
     }
-    let got = match elsewhere.as_str() {
-        "" => "nobody".into(),
-        others => format!("only{others}"),
-    };
-    let want = match ips {
-        [ip] => at(*ip),
-        [] => format!("port {port}"),
-        _ => format!("localhost:{port}"),
-    };
-    Err(Failure::mismatch("listening:", &got, &want))
+    judge(&bound, ips, port)
 }
 
 /// Whether a socket bound to `bound` gets what is sent to `wanted`: the same address, or any. A
-/// socket on `::` gets IPv4 too; that it may have refused to (`IPV6_V6ONLY`) is not in `/proc`.
-fn covers(bound: IpAddr, wanted: IpAddr) -> bool {
-    bound == wanted || bound.is_unspecified() && (bound.is_ipv6() || wanted.is_ipv4())
+/// socket on `::` gets IPv4 too unless it is for IPv6 alone.
+fn covers(bound: IpAddr, only_v6: bool, wanted: IpAddr) -> bool {
+    let both = bound.is_ipv6() && !only_v6;
+    bound == wanted || bound.is_unspecified() && (both || bound.is_ipv4() == wanted.is_ipv4())
+}
+
+/// Whether one of the sockets is called so and, of those with a file, still has the file of that name:
+/// the name stays when the file is removed or replaced, and is that of a relative path as it was
+/// bound. The device may be another one than stat(2) says, on file systems that are laid over others.
+fn judge_unix(all: &[UnixListener], name: &[u8], attempt: &Attempt<'_>) -> Verdict {
+    if name.starts_with(b"@") {
+        return match all.iter().any(|one| one.name == name) {
+            true => Healthy::saw(format!("{} listens", quote(name))),
+            false => Err(Failure::mismatch("listening:", "nobody", &quote(name))),
+        };
+    }
+    let file = look_for(FileType::Socket, name, attempt)?;
+    let device = (major(file.st_dev) << 20) | (minor(file.st_dev) & 0xf_ffff);
+    let is_here = |one: &UnixListener| {
+        one.file.is_some_and(|known| {
+            u64::from(known.inode) == file.st_ino & u64::from(u32::MAX)
+                && (known.device == device || one.name == name)
+        })
+    };
+    match all.iter().any(is_here) {
+        true => Healthy::saw(format!("{} listens", quote(name))),
+        false => Err(Failure::mismatch("listening:", "nobody", &quote(name))
+            .with("the file is left over: no socket holds it")),
+    }
 }
 
 fn unix_at(root: Root<'_>, name: &[u8], attempt: &Attempt<'_>) -> Verdict {
