@@ -30,6 +30,7 @@ ELSEWHERE = {
     "cosign verify-blob SHA256SUMS": "needs a published release",
     "cosign verify ghcr.io/x/healthcheck:": "needs a published image",
     "gh attestation verify healthcheck-": "needs a published release",
+    "gh attestation verify oci://ghcr.io/x/healthcheck:": "needs a published image",
 }
 
 # Variables that the documents name.

@@ -83,7 +83,8 @@ class Image(unittest.TestCase):
         labels = {key.removeprefix("org.opencontainers.image."): value for key, value in config["Labels"].items()}
         self.assertGreater(len(labels.pop("description")), 20)
         self.assertEqual(labels, {
-            "title": "healthcheck", "source": "https://github.com/x/healthcheck", "licenses": "MIT OR Apache-2.0", "version": "1.2.3",
+            "title": "healthcheck", "url": "https://github.com/x/healthcheck", "source": "https://github.com/x/healthcheck",
+            "documentation": "https://github.com/x/healthcheck/blob/main/README.md", "licenses": "MIT OR Apache-2.0", "version": "1.2.3",
             "revision": "abc123",
         })  # fmt: skip
         return tag, inspected

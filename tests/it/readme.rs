@@ -222,6 +222,7 @@ fn every_option_that_is_named_exists() {
         "certificate-identity",
         "bundle",
         "repo",
+        "predicate-type",
         "example",
         "connect",
         // A mistake that is shown.
@@ -532,6 +533,44 @@ fn the_crate_is_installed_under_its_own_name() {
     let filled = file.replace("{ version }", "$version").replace("{ target-arch }", "$arch");
     let release = fs::read_to_string(root().join("scripts/release")).expect("the script");
     assert!(release.contains(&format!("\"$out/{filled}$flavour\"")), "{filled}");
+}
+
+/// `name=value` of each line that begins with this, quotes off.
+fn assignments<'a>(text: &'a str, begin: &str) -> Vec<(&'a str, &'a str)> {
+    let lines = text.lines().filter_map(|line| line.trim().strip_prefix(begin));
+    let pairs = lines.filter_map(|line| line.trim_end_matches(" \\").split_once('='));
+    pairs.map(|(name, value)| (name, value.trim_matches('"'))).collect()
+}
+
+#[test]
+fn the_index_is_annotated_as_its_images_are_labelled() {
+    let dockerfile = fs::read_to_string(root().join("Dockerfile")).expect("a Dockerfile");
+    let dockerfile = dockerfile.replace("LABEL ", "");
+    let mut labels = assignments(&dockerfile, "org.opencontainers.image.");
+    let workflow = fs::read_to_string(root().join(".github/workflows/release.yml"));
+    let workflow = workflow.expect("the workflow");
+    let (_, rest) = workflow.split_once(" annotations=(\n").expect("the annotations");
+    let (list, _) = rest.split_once("\n          )\n").expect("their end");
+    let mut annotations = assignments(list, "");
+    annotations
+        .iter_mut()
+        .filter(|(name, _)| *name == "revision")
+        .for_each(|(_, value)| *value = "$REVISION");
+    annotations
+        .iter_mut()
+        .filter(|(name, _)| *name == "version")
+        .for_each(|(_, value)| *value = "$VERSION");
+    labels.sort_unstable();
+    annotations.sort_unstable();
+    assert_eq!(labels, annotations);
+    for wanted in ["title", "description", "url", "documentation", "licenses"] {
+        assert!(labels.iter().any(|(name, _)| *name == wanted), "{wanted}: {labels:?}");
+    }
+    // Each flavour's SBOM and provenance are attested to its image too, not to files only.
+    for digest in ["digest", "digest-plain", "digest-loopback"] {
+        let subject = format!("subject-digest: ${{{{ steps.images.outputs.{digest} }}}}\n");
+        assert_eq!(workflow.matches(&subject).count(), 2, "{digest}");
+    }
 }
 
 /// What a gate of size-budget.toml allows, written with commas.
