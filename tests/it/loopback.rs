@@ -56,47 +56,50 @@ const REFUSED: &str = "this build connects to loopback addresses only";
 const IN_FULL: &str = "want an IPv4 address in full, as 127.0.0.1";
 const UNKNOWN: &str = "not in /etc/hosts, and this build asks no name server";
 
+/// What is asked, and why it is refused; docs/intruder.md has the same rows.
+const REFUSALS: &[(&str, &str)] = &[
+    ("tcp://10.0.0.1:80", REFUSED),
+    ("http://10.0.0.1/", REFUSED),
+    ("https://10.0.0.1/ --insecure", REFUSED),
+    ("redis://10.0.0.1", REFUSED),
+    ("grpc://10.0.0.1:1", REFUSED),
+    ("http://169.254.169.254/latest", REFUSED),
+    // Other ways to write it.
+    ("tcp://[::ffff:10.0.0.1]:80", REFUSED),
+    ("tcp://[::ffff:a00:1]:80", REFUSED),
+    ("tcp://[::10.0.0.1]:80", REFUSED),
+    ("tcp://[64:ff9b::10.0.0.1]:80", REFUSED),
+    ("tcp://[2001:db8::1]:80", REFUSED),
+    ("tcp://[fe80::1]:80", REFUSED),
+    ("http://167772161/", IN_FULL),
+    ("http://0x0a000001/", UNKNOWN),
+    ("http://10.1/", IN_FULL),
+    ("http://012.0.0.1/", IN_FULL),
+    ("http://here@10.0.0.1/", REFUSED),
+    // Addresses that Linux takes for this machine, and those that are many.
+    ("tcp://0.0.0.0:80", REFUSED),
+    ("tcp://[::]:80", REFUSED),
+    ("tcp://255.255.255.255:80", REFUSED),
+    ("udp://224.0.0.1:53 --send x", REFUSED),
+    // Without a connection.
+    ("udp://10.0.0.1:53 --send x", REFUSED),
+    ("udp://[::ffff:10.0.0.1]:53 --send x", REFUSED),
+    ("dns://10.0.0.1/a.test", REFUSED),
+    // In place of the target.
+    ("http://localhost/ --connect-to 10.0.0.1:80", REFUSED),
+    ("tcp://localhost:80 --connect-to outside:80", REFUSED),
+    ("dns://localhost/a.test --connect-to 10.0.0.1:53", REFUSED),
+    // By name: hosts(5) says what it likes, and no name server is asked.
+    ("http://outside/", REFUSED),
+    ("tcp://mapped:80", REFUSED),
+    ("tcp://nowhere.test:80", UNKNOWN),
+    ("dns://nowhere.test/a.test", UNKNOWN),
+];
+
 #[test]
 fn no_way_leads_outside() {
     let exe = loopback();
-    for (args, words) in [
-        ("tcp://10.0.0.1:80", REFUSED),
-        ("http://10.0.0.1/", REFUSED),
-        ("https://10.0.0.1/ --insecure", REFUSED),
-        ("redis://10.0.0.1", REFUSED),
-        ("grpc://10.0.0.1:1", REFUSED),
-        ("http://169.254.169.254/latest", REFUSED),
-        // Other ways to write it.
-        ("tcp://[::ffff:10.0.0.1]:80", REFUSED),
-        ("tcp://[::ffff:a00:1]:80", REFUSED),
-        ("tcp://[::10.0.0.1]:80", REFUSED),
-        ("tcp://[64:ff9b::10.0.0.1]:80", REFUSED),
-        ("tcp://[2001:db8::1]:80", REFUSED),
-        ("tcp://[fe80::1]:80", REFUSED),
-        ("http://167772161/", IN_FULL),
-        ("http://0x0a000001/", UNKNOWN),
-        ("http://10.1/", IN_FULL),
-        ("http://012.0.0.1/", IN_FULL),
-        ("http://here@10.0.0.1/", REFUSED),
-        // Addresses that Linux takes for this machine, and those that are many.
-        ("tcp://0.0.0.0:80", REFUSED),
-        ("tcp://[::]:80", REFUSED),
-        ("tcp://255.255.255.255:80", REFUSED),
-        ("udp://224.0.0.1:53 --send x", REFUSED),
-        // Without a connection.
-        ("udp://10.0.0.1:53 --send x", REFUSED),
-        ("udp://[::ffff:10.0.0.1]:53 --send x", REFUSED),
-        ("dns://10.0.0.1/a.test", REFUSED),
-        // In place of the target.
-        ("http://localhost/ --connect-to 10.0.0.1:80", REFUSED),
-        ("tcp://localhost:80 --connect-to outside:80", REFUSED),
-        ("dns://localhost/a.test --connect-to 10.0.0.1:53", REFUSED),
-        // By name: hosts(5) says what it likes, and no name server is asked.
-        ("http://outside/", REFUSED),
-        ("tcp://mapped:80", REFUSED),
-        ("tcp://nowhere.test:80", UNKNOWN),
-        ("dns://nowhere.test/a.test", UNKNOWN),
-    ] {
+    for &(args, words) in REFUSALS {
         let Traced { run, calls } = traced(&exe, "", args);
         match words {
             IN_FULL => run.usage(words),
@@ -104,6 +107,16 @@ fn no_way_leads_outside() {
         };
         assert_eq!(calls, Vec::<String>::new(), "{args}");
     }
+}
+
+#[test]
+fn the_page_on_intruders_has_each_refusal() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/intruder.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let (_, table) = page.split_once("\n| asked | refused because |\n|---|---|\n").expect("it");
+    let rows: Vec<&str> = table.lines().take_while(|line| line.starts_with('|')).collect();
+    let wanted = REFUSALS.iter().map(|(args, words)| format!("| `{args}` | `{words}` |"));
+    assert_eq!(rows, wanted.collect::<Vec<_>>());
 }
 
 #[test]
