@@ -12,6 +12,8 @@ use healthcheck::input::flags::{Group, ROWS, Row};
 /// Around the targets and options, which are rendered.
 const HEAD: &str = include_str!("../docs/manual-head.roff");
 const FOOT: &str = include_str!("../docs/manual-foot.roff");
+/// What any check may say, in a table.
+const OUTPUT: &str = include_str!("../docs/output.md");
 
 #[allow(dead_code, reason = "the test includes this file as a module")]
 fn main() -> io::Result<()> {
@@ -31,6 +33,12 @@ pub fn manual() -> String {
     for (form, what) in TARGETS {
         paragraph(form, what, &mut page);
     }
+    page.push_str(".SH \"EXIT STATUS\"\n0 when healthy, 1 for anything else.\n");
+    page.push_str(".SH MESSAGES\n");
+    page.push_str("Those of any check; the pages under docs/ have each kind's own.\n");
+    for (message, means) in messages() {
+        paragraph(&message, &means, &mut page);
+    }
     page.push_str(".SH OPTIONS\n");
     for group in Group::ALL {
         page.push_str(&format!(".SS \"{}\"\n", group.heading()));
@@ -40,6 +48,19 @@ pub fn manual() -> String {
     }
     page.push_str(FOOT);
     page
+}
+
+/// The rows of the page on output, without the marks of Markdown.
+fn messages() -> Vec<(String, String)> {
+    let table =
+        OUTPUT.split_once("\n| message | means |\n|---|---|\n").map_or("", |(_, rows)| rows);
+    let rows = table.lines().take_while(|line| line.starts_with("| "));
+    let plain = |cell: &str| cell.trim().replace('`', "");
+    rows.filter_map(|row| {
+        let (message, means) = row.trim_matches('|').split_once(" | ")?;
+        Some((plain(message), plain(means)))
+    })
+    .collect()
 }
 
 /// The options as a Markdown table for each group.

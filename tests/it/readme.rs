@@ -85,6 +85,9 @@ fn every_command_line_parses() {
     let mut wrong = Vec::new();
     let mut all = documents();
     all.extend(texts("examples", &[]));
+    // The manual's, as they are shown.
+    let manual = texts("docs", &["manual-head.roff"]).into_iter();
+    all.extend(manual.map(|(path, text)| (path, text.replace("\\-", "-"))));
     for (path, text) in all {
         let name = path.strip_prefix(root()).expect("below").display().to_string();
         for args in commands::of(&name, &text) {
@@ -634,6 +637,11 @@ fn bytes_are_those_that_the_gate_allows() {
 fn the_manual_is_current() {
     let page = fs::read_to_string(root().join("docs/healthcheck.1")).expect("a manual");
     assert!(page == manpage::manual(), "cargo run --example manpage > docs/healthcheck.1");
+    // What one looks for comes before the options.
+    let at = |heading: &str| page.find(&format!("\n.SH {heading}\n")).expect(heading);
+    let order = ["EXAMPLES", "DESCRIPTION", "TARGETS", "MESSAGES", "OPTIONS"].map(at);
+    assert!(order.is_sorted(), "{order:?}");
+    assert!(page.contains("\n.B connecting to ADDRESS: Connection refused (os error 111)\n"));
 }
 
 #[test]
