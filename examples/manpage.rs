@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use healthcheck::checks::TARGETS;
+use healthcheck::checks::kinds::KINDS;
 use healthcheck::cli::help::spelling;
 use healthcheck::input::flags::{Group, ROWS, Row};
 
@@ -30,8 +30,8 @@ pub fn manual() -> String {
         format!(".TH HEALTHCHECK 1 \"\" \"healthcheck {}\"\n", env!("CARGO_PKG_VERSION"));
     page.push_str(HEAD);
     page.push_str(".SH TARGETS\n");
-    for (form, what) in TARGETS {
-        paragraph(form, what, &mut page);
+    for kind in KINDS {
+        paragraph(kind.form, &kind.told(), &mut page);
     }
     page.push_str(".SH \"EXIT STATUS\"\n0 when healthy, 1 for anything else.\n");
     page.push_str(".SH MESSAGES\n");

@@ -200,7 +200,7 @@ fn item(outcome: &Outcome<'_>, most: usize) -> String {
     format!(
         "{{\"target\":{},\"kind\":{},\"healthy\":{},\"elapsed_ms\":{},\"step\":\"{}\",\"detail\":{}}}",
         string(&outcome.entry.label, most),
-        string(&outcome.entry.kind, most),
+        string(outcome.entry.kind, most),
         outcome.verdict.is_ok(),
         millis(outcome.elapsed),
         step.word(),

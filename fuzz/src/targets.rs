@@ -8,11 +8,12 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use healthcheck::checks::http::request::{Redirect, Url};
 use healthcheck::checks::http::response::{self, Head};
 use healthcheck::checks::json::Wanted;
+use healthcheck::checks::kinds;
 use healthcheck::checks::local::{pid, procfs as proc};
 #[cfg(feature = "services")]
 use healthcheck::checks::service as s;
 use healthcheck::cli::{self, Command};
-use healthcheck::input::{Target, Text, target, value as v};
+use healthcheck::input::{Authority, Text, target, value as v};
 #[cfg(feature = "services")]
 use healthcheck::net::stream::recognise;
 use healthcheck::net::stream::{Decoded, MESSAGE};
@@ -151,23 +152,29 @@ fn expand(data: &[u8]) {
     }
 }
 
-fn parsed(data: &[u8]) -> Target {
-    Target::parse(&Text::plain(data))
-}
-
 /// A target as it is typed. Userinfo is masked; the host that is shown is one that parses.
 fn url(data: &[u8]) {
     if names_a_file(data) {
         return;
     }
     let Ok(text) = cli::expand::target(typed(data), &variable) else { return };
-    let target = Target::parse(&text);
+    let target = match kinds::read(&text) {
+        Ok((_, target)) => target,
+        // Of a scheme that nobody knows: its userinfo is masked as well.
+        Err(usage) => {
+            let colon = text.meant.iter().position(|byte| *byte == b':').expect("a scheme");
+            let authority = Authority::parse(&text.meant[colon + 1..]);
+            // A label is cut behind a scheme that is longer than it.
+            let seen = colon < target::LABEL / 2;
+            if seen && authority.is_ok_and(|authority| authority.user.is_some()) {
+                assert!(usage.to_string().contains("***"), "{usage}");
+            }
+            return;
+        }
+    };
     let _ = target.absolute_path();
     if let Ok(authority) = target.authority() {
-        let opaque = ["file", "disk", "unix", "pid", "process", "listen", "memory"];
-        // A label is cut behind a scheme that is longer than it.
-        let seen = target.scheme.len() < target::LABEL / 2;
-        if authority.user.is_some() && seen && !opaque.contains(&target.scheme.as_str()) {
+        if authority.user.is_some() && !target.scheme.opaque {
             assert!(target.label.contains("***"), "{}", target.label);
         }
         same_host(authority.host.to_string(), &authority.host);
@@ -183,9 +190,9 @@ fn same_host(shown: String, host: &healthcheck::input::Host) {
 fn redirect(data: &[u8]) {
     let mut lines = data.splitn(2, |byte| *byte == b'\n');
     let (from, location) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
-    let target = parsed(from);
+    let Ok((_, target)) = kinds::read(&Text::plain(from)) else { return };
     let Ok(authority) = target.authority() else { return };
-    let Ok(from) = Url::new(target.scheme == "https", authority) else { return };
+    let Ok(from) = Url::new(target.scheme.name == "https", authority) else { return };
     let Redirect::To(to) = from.join(location) else { return };
     for url in [&from, &to] {
         assert!(url.path.starts_with('/') && url.path.bytes().all(|byte| byte.is_ascii_graphic()));

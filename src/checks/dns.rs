@@ -1,6 +1,7 @@
 //! `dns://server/name`: the server answers NOERROR with a record (RFC 1035).
 
 use crate::attempt::Attempt;
+use crate::checks::Check;
 use crate::input::{Flag, Options, Target, Usage, value};
 use crate::net::Peer;
 use crate::net::dns::{self, Answer};
@@ -36,9 +37,9 @@ const TYPES: &[(&str, u16)] = &[
     ("CAA", 257),
 ];
 
-impl Dns {
+impl Check for Dns {
     /// Takes `--type` and what the peer takes.
-    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
+    fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         let authority = target.authority()?;
         let name = authority.path.strip_prefix('/').unwrap_or_default().to_owned();
         let encoded = dns::encode(&name).ok_or_else(|| {
@@ -55,7 +56,7 @@ impl Dns {
             })
         })?;
         Ok(Self {
-            peer: Peer::parse_datagram(target, authority, options, Some(53))?,
+            peer: Peer::parse_datagram(target, options)?,
             name,
             encoded,
             kind: kind.unwrap_or(&("A", dns::A)),
@@ -63,7 +64,7 @@ impl Dns {
     }
 
     /// Asks over UDP; over TCP too when the answer is truncated (RFC 7766).
-    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+    fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let query = dns::query(&self.encoded, self.kind.1);
         let mut answer = None;
         self.peer.ask(attempt, &query, |_, reply| {
@@ -76,7 +77,9 @@ impl Dns {
         }
         self.judge(&answer)
     }
+}
 
+impl Dns {
     fn over_tcp(&self, query: &[u8], attempt: &Attempt<'_>) -> Result<Answer, Failure> {
         let mut talk = Conversation::new(self.peer.open(attempt)?);
         let length = u16::try_from(query.len()).unwrap_or(u16::MAX).to_be_bytes();

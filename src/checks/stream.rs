@@ -1,8 +1,8 @@
 //! `tcp://`, `unix://` and `tls://`: a connection opens; with `--send` and `--expect` it answers.
 
 use crate::attempt::Attempt;
+use crate::checks::Check;
 use crate::input::{Flag, Options, Target, Usage, value};
-use crate::net::Secure;
 use crate::net::stream::MESSAGE;
 use crate::net::{self, Peer, UnixName};
 use crate::text::contains;
@@ -16,10 +16,10 @@ pub struct Stream {
     expect: Vec<Vec<u8>>,
 }
 
-impl Stream {
+impl Check for Stream {
     /// Takes `--send`, `--expect` and what the peer takes.
-    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
-        let peer = if target.scheme == "unix" {
+    fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
+        let peer = if target.scheme.opaque {
             let path = target.rest.strip_prefix(b"//").unwrap_or(&target.rest);
             // `unix:///@name` is the abstract socket `name`.
             let name = match path {
@@ -28,10 +28,8 @@ impl Stream {
             };
             Peer::unix(UnixName::parse(name).map_err(|wrong| target.wrong(&wrong))?)
         } else {
-            let authority = target.authority()?;
-            authority.nothing_but_a_port(target)?;
-            let secure = if target.scheme == "tls" { Secure::Always } else { Secure::Never };
-            Peer::parse(target, authority, options, None, secure)?
+            target.authority()?.nothing_but_a_port(target)?;
+            Peer::parse(target, options)?
         };
         Ok(Self {
             peer,
@@ -41,7 +39,7 @@ impl Stream {
     }
 
     /// Connects, sends, and reads until all texts were seen.
-    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+    fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let mut stream = self.peer.open(attempt)?;
         if self.expect.is_empty() {
             // No answer will tell whether the server takes this client.

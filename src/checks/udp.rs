@@ -2,6 +2,7 @@
 
 use super::stream::Wanted;
 use crate::attempt::Attempt;
+use crate::checks::Check;
 use crate::input::{Flag, Options, Target, Usage, value};
 use crate::net::Peer;
 use crate::text::contains;
@@ -15,13 +16,12 @@ pub struct Udp {
     expect: Vec<Vec<u8>>,
 }
 
-impl Udp {
+impl Check for Udp {
     /// Takes `--send`, `--expect` and what the peer takes.
-    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
-        let authority = target.authority()?;
-        authority.nothing_but_a_port(target)?;
+    fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
+        target.authority()?.nothing_but_a_port(target)?;
         Ok(Self {
-            peer: Peer::parse_datagram(target, authority, options, None)?,
+            peer: Peer::parse_datagram(target, options)?,
             send: options.last(Flag::Send, value::escaped)?.ok_or_else(|| {
                 target.wrong("want --send TEXT: without a request, silence proves nothing")
             })?,
@@ -31,7 +31,7 @@ impl Udp {
 
     /// Sends, and reads replies until one address gave all texts, each within one datagram: those
     /// of two addresses, or the answer to a request that was repeated, make no text together.
-    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+    fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let mut wanted = Wanted::new(&self.expect);
         let mut missing = Vec::new();
         let mut from = None;
@@ -54,3 +54,5 @@ impl Udp {
         }
     }
 }
+
+impl Udp {}

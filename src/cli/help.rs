@@ -1,6 +1,6 @@
 //! The help and the version, from the rows that parse.
 
-use crate::checks;
+use crate::checks::kinds::KINDS;
 use crate::input::flags::{Group, ROWS, Row, Takes};
 
 /// The text of `--help`.
@@ -12,8 +12,8 @@ pub fn help() -> String {
          ${NAME}, ${NAME:-text} and ${file:/path} are expanded.\n\
          Without arguments: those in HEALTHCHECK_ARGS.\n\nTargets:\n",
     );
-    for (form, what) in checks::TARGETS {
-        line(&mut text, form, what);
+    for kind in KINDS {
+        line(&mut text, kind.form, &kind.told());
     }
     for group in Group::ALL {
         text.push('\n');

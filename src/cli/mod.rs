@@ -3,7 +3,6 @@
 pub mod expand;
 pub mod help;
 
-use std::cell::Cell;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -13,7 +12,7 @@ use lexopt::{Arg, Parser};
 
 use crate::checks::Entry;
 use crate::input::flags::{Group, ROWS, Row, Takes};
-use crate::input::{Flag, Given, Options, Target, Text, Usage, secret, value};
+use crate::input::{Flag, Given, Options, Text, Usage, value};
 use crate::plan::{Plan, Quorum, Wait};
 
 /// What was asked for.
@@ -129,7 +128,7 @@ fn read(args: Vec<OsString>, env: expand::Env<'_>) -> Result<Typed, Usage> {
             Takes::Maybe(_) => parser.optional_value().or_else(|| next_number(&mut parser)),
         };
         let value = value.map(|value| expand::text(value.as_bytes(), env)).transpose()?;
-        let given = Given { flag: row.flag, value, taken: Cell::new(false) };
+        let given = Given { flag: row.flag, value };
         match (row.group, typed.targets.last_mut()) {
             (Group::Run, _) => typed.run.push(given),
             (_, Some((_, own))) => own.push(given),
@@ -158,7 +157,8 @@ fn wrong(error: lexopt::Error) -> Usage {
 }
 
 fn build(typed: Typed) -> Result<Command, Usage> {
-    let run = Options { own: &typed.run, defaults: &[] };
+    once(&typed.run)?;
+    let mut run = Options::new(&typed.run, &[]);
     if let Some(path) = run.path(Flag::Install)? {
         let others = typed.targets.len() + typed.defaults.len() + typed.run.len();
         return match others {
@@ -179,18 +179,17 @@ fn build(typed: Typed) -> Result<Command, Usage> {
     }
     let mut checks = Vec::with_capacity(typed.targets.len());
     let mut secrets = Vec::new();
+    once(&typed.defaults)?;
+    let mut unused: Vec<Flag> = typed.defaults.iter().map(|one| one.flag).collect();
     for (text, own) in &typed.targets {
-        let target = Target::parse(text);
-        let label = target.label.clone();
-        let options = Options { own, defaults: &typed.defaults };
-        secrets.append(&mut secret::secrets(text, &target, &options));
-        checks.push(Entry::parse(target, &options)?);
-        if let Some(left) = own.iter().find(|one| !one.taken.get()) {
-            return Err(Usage::new(format!("{label}: does not take {}", left.flag.spelled())));
-        }
+        once(own)?;
+        let options = Options::new(own, &typed.defaults);
+        let (entry, left) = Entry::parse(text, options, &mut secrets)?;
+        unused.retain(|flag| left.contains(flag));
+        checks.push(entry);
     }
-    if let Some(left) = typed.defaults.iter().find(|one| !one.taken.get()) {
-        return Err(Usage::new(format!("{}: none of the targets takes it", left.flag.spelled())));
+    if let Some(flag) = unused.first() {
+        return Err(Usage::new(flag.spelled() + ": none of the targets takes it"));
     }
     let interval = run.duration(Flag::Interval)?;
     let wait = match (run.duration(Flag::Wait)?, interval) {
@@ -212,4 +211,16 @@ fn build(typed: Typed) -> Result<Command, Usage> {
         verbose: run.has(Flag::Verbose),
     };
     Ok(Command::Run(Plan { checks, quorum, wait, secrets }, output))
+}
+
+/// Refuses an option that stands twice where once is all that makes sense: the second may be a slip
+/// for another option, and whoever reads the command line sees the first.
+fn once(scope: &[Given]) -> Result<(), Usage> {
+    for (i, given) in scope.iter().enumerate() {
+        let again = scope.iter().skip(i + 1).any(|other| other.flag == given.flag);
+        if again && given.flag.row().is_some_and(|row| !row.repeats) {
+            return Err(Usage::new(given.flag.spelled() + ": given twice, want it once"));
+        }
+    }
+    Ok(())
 }

@@ -107,6 +107,8 @@ pub struct Row {
     pub takes: Takes,
     /// Its heading.
     pub group: Group,
+    /// Whether it may stand again in one place: all of its values count.
+    pub repeats: bool,
     /// One line of help.
     pub help: &'static str,
 }
@@ -119,7 +121,12 @@ const fn row(
     takes: Takes,
     help: &'static str,
 ) -> Row {
-    Row { flag, short, long, takes, group, help }
+    Row { flag, short, long, takes, group, repeats: false, help }
+}
+
+/// The same, given as often as one likes.
+const fn repeatable(row: Row) -> Row {
+    Row { repeats: true, ..row }
 }
 
 use Group::{Every, Http, Local, Network, Run, Tls};
@@ -132,15 +139,15 @@ pub static ROWS: &[Row] = &[
     row(Every, Flag::Name, Some('n'), "name", Value("LABEL"), "printed in place of the target"),
 
     row(Http, Flag::Method, Some('X'), "method", Value("NAME"), "GET; POST when --data is given"),
-    row(Http, Flag::Header, Some('H'), "header", Value("NAME: VALUE"), "a request header; repeatable; metadata of grpc"),
+    repeatable(row(Http, Flag::Header, Some('H'), "header", Value("NAME: VALUE"), "a request header; repeatable; metadata of grpc")),
     row(Http, Flag::Data, Some('d'), "data", Value("TEXT"), "the request body"),
     row(Http, Flag::User, Some('u'), "user", Value("USER:PASS"), "Basic authentication"),
     row(Http, Flag::Status, None, "status", Value("LIST"), "accepted: 200 or 200,204 or 200-299 or 2xx (200-399)"),
     row(Http, Flag::Follow, None, "follow", Maybe("[N]"), "follow up to N redirects (10) on the same host"),
-    row(Http, Flag::ExpectJson, None, "expect-json", Value("POINTER=VALUE"), "the JSON body has VALUE at the RFC 6901 pointer; repeatable"),
-    row(Http, Flag::ExpectHeader, None, "expect-header", Value("NAME: VALUE"), "a response header contains VALUE; NAME alone: is there; repeatable"),
+    repeatable(row(Http, Flag::ExpectJson, None, "expect-json", Value("POINTER=VALUE"), "the JSON body has VALUE at the RFC 6901 pointer; repeatable")),
+    repeatable(row(Http, Flag::ExpectHeader, None, "expect-header", Value("NAME: VALUE"), "a response header contains VALUE; NAME alone: is there; repeatable")),
 
-    row(Network, Flag::Expect, Some('e'), "expect", Value("TEXT"), "TEXT is in the body, the reply, the file; repeatable"),
+    repeatable(row(Network, Flag::Expect, Some('e'), "expect", Value("TEXT"), "TEXT is in the body, the reply, the file; repeatable")),
     row(Network, Flag::Send, None, "send", Value("TEXT"), "tcp, unix, tls, udp: write this first; \\r \\n \\t \\0 \\\\ \\xHH"),
     row(Network, Flag::Type, None, "type", Value("TYPE"), "dns: the record wanted: A, AAAA, TXT, ... (A)"),
     row(Network, Flag::ConnectTo, None, "connect-to", Value("ADDR"), "dial HOST:PORT or unix:/path.sock instead"),
@@ -201,6 +208,7 @@ mod tests {
                 assert_ne!(row.long, other.long);
                 assert!(row.short.is_none() || row.short != other.short, "-{:?} twice", row.short);
             }
+            assert_eq!(row.repeats, row.help.contains("repeatable"), "{}", row.help);
             assert!(row.help.len() < 90 && !row.help.ends_with('.'), "{}", row.help);
         }
         // The last variant: all of them have a row.

@@ -13,8 +13,8 @@ use std::fmt;
 use crate::text::Wrong;
 
 pub use flags::Flag;
-pub use options::{Given, Options, Text};
-pub use target::{Authority, Host, Target};
+pub use options::{Given, Options, Scope, Text};
+pub use target::{Authority, Host, Scheme, Secure, Target};
 
 /// What is wrong with the command line, and what is wanted; printed after `healthcheck: `.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use crate::verdict::brief;
 pub struct Target {
     /// As typed, with the userinfo masked: for messages.
     pub label: String,
-    /// Lower case; `http` when none was typed.
-    pub scheme: String,
+    /// As typed, but for the case; `http` when none was.
+    pub scheme: &'static Scheme,
     /// What follows the colon, `//` included when typed.
     pub rest: Vec<u8>,
     /// The same split up, or what is wrong with it; read by those who want a host.
@@ -23,35 +23,63 @@ pub struct Target {
 /// What is shown of a longer target: the cause behind it must stay in sight.
 pub const LABEL: usize = 256;
 
-/// Schemes behind which a path or a name follows: no host, and no userinfo to mask.
-const NO_AUTHORITY: [&str; 7] = ["file", "disk", "unix", "pid", "process", "listen", "memory"];
+/// One of the words that may stand before the first colon of a target.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Scheme {
+    /// In lower case.
+    pub name: &'static str,
+    /// What follows is a path or a name: no host, and no userinfo to mask.
+    pub opaque: bool,
+    /// Where none is typed.
+    pub port: Option<u16>,
+    /// When TLS is spoken.
+    pub secure: Secure,
+}
+
+/// When a scheme speaks TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secure {
+    /// Never: `redis`.
+    Never,
+    /// From the first byte: `rediss`.
+    Always,
+    /// When `--tls` is given, by an upgrade inside the protocol: `postgres`.
+    StartTls,
+    /// Not at first, but a redirect may lead there: `http` with `--follow`.
+    OnRedirect,
+}
+
+/// Looks a scheme up.
+pub type Find<'a> = &'a mut dyn FnMut(&str) -> Option<&'static Scheme>;
 
 impl Target {
-    /// Splits off the scheme.
-    pub fn parse(text: &Text) -> Self {
+    /// Splits off the scheme, which `find` must know; `http` where none is typed.
+    pub fn parse(text: &Text, find: Find<'_>) -> Result<Self, Usage> {
         let meant = &text.meant;
-        let scheme = meant.iter().position(|byte| *byte == b':').and_then(|colon| {
+        let typed = meant.iter().position(|byte| *byte == b':').and_then(|colon| {
             let (scheme, rest) = meant.split_at_checked(colon)?;
             let rest = rest.get(1..)?;
-            let scheme = str::from_utf8(scheme).ok()?.to_ascii_lowercase();
-            let ours = rest.starts_with(b"//") || NO_AUTHORITY.contains(&scheme.as_str());
-            (ours && is_scheme(&scheme)).then(|| (scheme, rest.to_vec()))
+            let name = str::from_utf8(scheme).ok().filter(|name| is_scheme(name))?;
+            let scheme = find(&name.to_ascii_lowercase());
+            let ours = rest.starts_with(b"//") || scheme.is_some_and(|scheme| scheme.opaque);
+            ours.then(|| (scheme, rest.to_vec()))
         });
-        // An '@' in these is a name's: `listen:@name` has no password.
-        let opaque =
-            scheme.as_ref().is_some_and(|(scheme, _)| NO_AUTHORITY.contains(&scheme.as_str()));
         let slashes: &[u8] = if meant.starts_with(b"//") { b"" } else { b"//" };
-        let (scheme, rest) = scheme.unwrap_or_else(|| ("http".into(), [slashes, meant].concat()));
+        let (scheme, rest) = typed.unwrap_or_else(|| (find("http"), [slashes, meant].concat()));
         let mut shown = text.shown();
-        if !opaque {
+        // An '@' in an opaque one is a name's: `listen:@name` has no password.
+        if scheme.is_none_or(|scheme| !scheme.opaque) {
             shown = mask(&shown).unwrap_or_else(|| match has_userinfo(&rest) {
                 true => mask_unseen(&shown),
                 false => shown,
             });
         }
         let label = brief(&shown, LABEL);
+        let Some(scheme) = scheme else {
+            return Err(Usage::new(label + ": an unknown scheme; --help lists the targets"));
+        };
         let authority = Authority::parse(&rest);
-        Self { label, scheme, rest, authority }
+        Ok(Self { label, scheme, rest, authority })
     }
 
     /// A usage error about this target.
@@ -64,7 +92,7 @@ impl Target {
     pub fn absolute_path(&self) -> Result<&[u8], Usage> {
         let path = self.rest.strip_prefix(b"//").filter(|path| path.starts_with(b"/"));
         path.filter(|path| !path.contains(&0))
-            .ok_or_else(|| self.wrong(&format!("want {}:///absolute/path", self.scheme)))
+            .ok_or_else(|| self.wrong(&format!("want {}:///absolute/path", self.scheme.name)))
     }
 
     /// User and password, percent-decoded, if any.
@@ -104,7 +132,7 @@ pub struct Authority {
 
 impl Authority {
     /// Splits what follows the scheme (RFC 3986 section 3).
-    fn parse(rest: &[u8]) -> Result<Self, Wrong> {
+    pub fn parse(rest: &[u8]) -> Result<Self, Wrong> {
         let text = value::utf8(rest)?;
         let text = text.strip_prefix("//").unwrap_or(text);
         let text = before(text, b"#").0;
@@ -126,7 +154,7 @@ impl Authority {
     /// Refuses the parts that a bare `scheme://host:port` has no use for.
     pub fn nothing_but_a_port(&self, target: &Target) -> Result<(), Usage> {
         let plain = self.user.is_none() && matches!(self.path.as_str(), "" | "/");
-        let scheme = &target.scheme;
+        let scheme = target.scheme.name;
         plain
             .then_some(())
             .ok_or_else(|| target.wrong(&format!("want {scheme}://host:port and no more")))
@@ -290,9 +318,10 @@ fn authority(text: &[u8], ends: &[u8]) -> (usize, bool, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checks::kinds;
 
     fn target(text: &str) -> Target {
-        Target::parse(&Text::plain(text))
+        kinds::read(&Text::plain(text)).expect(text).1
     }
 
     fn parts(text: &str) -> (String, Option<u16>, String) {
@@ -312,16 +341,21 @@ mod tests {
             ("pid:1", "pid", "1"),
             ("file:///x", "file", "///x"),
             ("memory:", "memory", ""),
-            ("gopher://x", "gopher", "//x"),
             ("1x://y", "http", "//1x://y"),
         ] {
             let target = target(text);
             assert_eq!(
-                (target.scheme.as_str(), target.rest.as_slice()),
+                (target.scheme.name, target.rest.as_slice()),
                 (scheme, rest.as_bytes()),
                 "{text}"
             );
         }
+        let unknown =
+            kinds::read(&Text::plain("gopher://u:p@x")).err().map(|wrong| wrong.to_string());
+        assert_eq!(
+            unknown.as_deref(),
+            Some("gopher://***@x: an unknown scheme; --help lists the targets")
+        );
     }
 
     #[test]
@@ -394,7 +428,7 @@ mod tests {
             ("${URL}", "http://u:p@h/x", "${URL}"),
         ] {
             let text = Text { typed: typed.into(), meant: meant.into(), yielded: Vec::new() };
-            assert_eq!(Target::parse(&text).label, label);
+            assert_eq!(kinds::read(&text).expect(typed).1.label, label);
         }
         assert!(target("http://a%0d%0ab:c@h/").authority().is_err());
     }

@@ -48,6 +48,17 @@ pub fn duration(value: &[u8]) -> Result<Duration, Wrong> {
 
 const NANOS: u64 = 1_000_000_000;
 
+/// The duration that one try may take. A bare number of a thousand and more is another tool's
+/// milliseconds: as seconds, the orchestrator would end the check first, without a reason.
+pub fn timeout(value: &[u8]) -> Result<Duration, Wrong> {
+    match number(value) {
+        Ok(bare @ 1000..) => {
+            Err(format!("{bare} seconds? milliseconds are {bare}ms, seconds {bare}s").into())
+        }
+        _ => duration(value),
+    }
+}
+
 /// Bytes: `512 64KiB 10MiB 1GiB`, `KB MB GB` decimal.
 pub fn size(value: &[u8]) -> Result<u64, Wrong> {
     let units: &[(&str, u64)] = &[

@@ -26,7 +26,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::attempt::{Attempt, is_late};
 use crate::deadline::Deadline;
-use crate::input::{Authority, Flag, Host, Options, Target, Usage, target};
+use crate::input::{Flag, Host, Options, Secure, Target, Usage, target};
 use crate::text::Wrong;
 use crate::verdict::{Failure, Step};
 
@@ -93,19 +93,6 @@ impl Endpoint {
     }
 }
 
-/// When a scheme speaks TLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Secure {
-    /// Never: `redis`.
-    Never,
-    /// From the first byte: `rediss`.
-    Always,
-    /// When `--tls` is given, by an upgrade inside the protocol: `postgres`.
-    StartTls,
-    /// Not at first, but a redirect may lead there: `http` with `--follow`.
-    OnRedirect,
-}
-
 /// Whom to talk to, over what.
 #[derive(Debug)]
 pub struct Peer {
@@ -119,21 +106,25 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Takes `--connect-to`, `-4`, `-6` and the TLS options; `port` is the scheme's default.
-    pub fn parse(
+    /// Takes `--connect-to`, `-4`, `-6` and the TLS options that the scheme has use for.
+    pub fn parse(target: &Target, options: &mut Options<'_>) -> Result<Box<Self>, Usage> {
+        Self::parse_as(target, options, target.scheme.secure)
+    }
+
+    /// As [`Peer::parse`], with TLS at another time than the scheme says.
+    pub fn parse_as(
         target: &Target,
-        authority: &Authority,
-        options: &Options<'_>,
-        port: Option<u16>,
+        options: &mut Options<'_>,
         secure: Secure,
     ) -> Result<Box<Self>, Usage> {
+        let authority = target.authority()?;
         let instead = options.last(Flag::ConnectTo, Endpoint::parse)?;
         let fixed = instead.is_some();
-        let endpoint = match (instead, authority.port.or(port)) {
+        let endpoint = match (instead, authority.port.or(target.scheme.port)) {
             (Some(endpoint), _) => endpoint,
             (None, Some(port)) => Endpoint::Inet(authority.host.clone(), port),
             (None, None) => {
-                let scheme = &target.scheme;
+                let scheme = target.scheme.name;
                 return Err(target.wrong(&format!("want a port: {scheme}://host:port")));
             }
         };

@@ -18,7 +18,7 @@ pub struct Tls {
 
 impl Tls {
     /// Always a usage error.
-    pub fn parse(target: &Target, _: &Host, _: &Options<'_>) -> Result<Self, Usage> {
+    pub fn parse(target: &Target, _: &Host, _: &mut Options<'_>) -> Result<Self, Usage> {
         Err(target.wrong("this build leaves TLS out: want the default one, not healthcheck-plain"))
     }
 

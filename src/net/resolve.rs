@@ -35,7 +35,7 @@ pub enum Family {
 
 impl Family {
     /// Takes `-4` and `-6`.
-    pub fn parse(options: &Options<'_>) -> Result<Self, Usage> {
+    pub fn parse(options: &mut Options<'_>) -> Result<Self, Usage> {
         match (options.has(Flag::Ipv4), options.has(Flag::Ipv6)) {
             (false, false) => Ok(Family::Both),
             (true, false) => Ok(Family::V4),

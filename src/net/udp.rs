@@ -8,21 +8,16 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, SocketType, connect, recv, send};
 
-use super::{Endpoint, Peer, Secure, each_address, open_socket};
+use super::{Endpoint, Peer, each_address, open_socket};
 use crate::attempt::Attempt;
 use crate::deadline::Deadline;
-use crate::input::{Authority, Options, Target, Usage};
+use crate::input::{Options, Target, Usage};
 use crate::verdict::{Failure, Step};
 
 impl Peer {
     /// As [`Peer::parse`], for UDP: no Unix socket, no TLS.
-    pub fn parse_datagram(
-        target: &Target,
-        authority: &Authority,
-        options: &Options<'_>,
-        port: Option<u16>,
-    ) -> Result<Box<Self>, Usage> {
-        let peer = Self::parse(target, authority, options, port, Secure::Never)?;
+    pub fn parse_datagram(target: &Target, options: &mut Options<'_>) -> Result<Box<Self>, Usage> {
+        let peer = Self::parse(target, options)?;
         match peer.endpoint {
             Endpoint::Inet(..) => Ok(peer),
             Endpoint::Unix(_) => {

@@ -219,6 +219,37 @@ fn options_belong_to_their_target_and_defaults_to_all() {
 }
 
 #[test]
+fn an_option_stands_once_in_its_place_and_each_value_is_read() {
+    let target = "tcp://127.0.0.1:1";
+    for args in [
+        &["-t", "bad", target, "-t", "2s"][..],
+        &["--connect-to", "portless", target, "--connect-to", "127.0.0.1:1"],
+        &["-H", "no colon", "http://127.0.0.1:1/", "-H", "a: b"],
+    ] {
+        check(args).usage(" is wanted");
+    }
+    let twice = "given twice, want it once";
+    check(&["-t", "1s", "-t", "2s", target]).usage(&format!("--timeout: {twice}"));
+    check(&[target, "-t", "bad", "-t", "2s"]).usage(&format!("--timeout: {twice}"));
+    check(&["-q", target, "-q"]).usage(&format!("--quiet: {twice}"));
+    check(&[target, "--connect-to", "a:1", "--connect-to", "b:1"]).usage(twice);
+    // Once in each place, and as often as one likes where all of them count.
+    check(&["-t", "1s", target, "-t", "2s"]).unhealthy("Connection refused");
+    assert_eq!(check(&[target, "-t", "2s", target, "-t", "2s"]).err, "");
+    check(&[target, "-e", "a", "-e", "a"]).unhealthy("Connection refused");
+}
+
+#[test]
+fn a_timeout_that_looks_like_milliseconds_is_asked_about() {
+    let target = "tcp://127.0.0.1:1";
+    check(&["-t", "5000", target])
+        .usage("--timeout: 5000 seconds? milliseconds are 5000ms, seconds 5000s");
+    for sound in ["999", "5000s", "5000ms", "2h"] {
+        check(&["-t", sound, target]).unhealthy("Connection refused");
+    }
+}
+
+#[test]
 fn every_spelling_of_a_value() {
     let port = answers(OK);
     let target = format!("127.0.0.1:{port}");
@@ -514,8 +545,8 @@ fn a_slow_check_says_once_what_it_waits_for() {
     let run = check(&[&target]);
     assert_eq!(run.err, format!("waiting: {target}: reading from 127.0.0.1:{port}\n"));
     assert!(run.out.contains(": timed out after 5 s while reading from "), "{run:?}");
-    for more in [["-q", "-q"], ["-o", "json"]] {
-        assert_eq!(check(&[&[target.as_str(), "-t", "1.2s"], &more[..]].concat()).err, "");
+    for more in [&["-q"][..], &["-o", "json"]] {
+        assert_eq!(check(&[&[target.as_str(), "-t", "1.2s"], more].concat()).err, "");
     }
 }
 

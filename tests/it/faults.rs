@@ -6,7 +6,7 @@
 
 mod cases;
 mod deadline;
-mod kinds;
+pub mod kinds;
 pub mod server;
 
 use std::collections::BTreeMap;

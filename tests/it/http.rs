@@ -17,7 +17,7 @@ const SOON: Duration = Duration::from_secs(4);
 
 fn ask(port: u16, more: &[&str]) -> Run {
     let target = format!("http://localhost:{port}/");
-    check(&[&[target.as_str(), "-t", "1s"], more].concat())
+    check(&[&["-t", "1s", target.as_str()], more].concat())
 }
 
 #[test]

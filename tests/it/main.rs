@@ -14,6 +14,7 @@
 mod run;
 
 mod cli;
+mod complete;
 mod faults;
 mod http;
 mod install;

@@ -13,9 +13,10 @@ use response::Head;
 
 use super::json;
 use crate::attempt::Attempt;
+use crate::checks::Check;
 use crate::input::value::{self, StatusSet};
-use crate::input::{Flag, Options, Target, Usage};
-use crate::net::{Peer, Secure};
+use crate::input::{Flag, Options, Secure, Target, Usage};
+use crate::net::Peer;
 use crate::text::{Wrong, contains};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
 
@@ -33,27 +34,20 @@ pub struct Http {
     headers: Vec<(String, String)>,
 }
 
-impl Http {
+impl Check for Http {
     /// Takes all of the options under "http, https", and what the peer takes.
-    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
+    fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         let authority = target.authority()?;
         let follow = options.last(Flag::Follow, |n| match n {
             [] => Ok(10),
             n => value::number(n),
         })?;
-        let secure = match (target.scheme.as_str(), follow) {
-            ("https", _) => Secure::Always,
+        let secure = match (target.scheme.secure, follow) {
             // A redirect may lead to https.
-            (_, Some(_)) if cfg!(feature = "tls") => Secure::OnRedirect,
-            _ => Secure::Never,
+            (Secure::Never, Some(_)) if cfg!(feature = "tls") => Secure::OnRedirect,
+            (secure, _) => secure,
         };
-        let peer = Peer::parse(
-            target,
-            authority,
-            options,
-            Some(if secure == Secure::Always { 443 } else { 80 }),
-            secure,
-        )?;
+        let peer = Peer::parse_as(target, options, secure)?;
         let request = Request::parse(target, authority, options)?;
         let url =
             Url::new(secure == Secure::Always, authority).map_err(|wrong| target.wrong(&wrong))?;
@@ -75,12 +69,8 @@ impl Http {
         Ok(http)
     }
 
-    fn wants_body(&self) -> bool {
-        !self.expect.is_empty() || !self.json.is_empty()
-    }
-
     /// Asks, follows redirects where told to, and judges the final answer.
-    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+    fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let mut url = self.url.clone();
         let mut get = false;
         let mut followed = 0;
@@ -109,6 +99,12 @@ impl Http {
             get = get || self.request.becomes_get(status);
             url = next;
         }
+    }
+}
+
+impl Http {
+    fn wants_body(&self) -> bool {
+        !self.expect.is_empty() || !self.json.is_empty()
     }
 
     /// Where a redirect leads that may be followed: to the same host, and not from https to http,

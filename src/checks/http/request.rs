@@ -1,7 +1,7 @@
 //! Requests: where to, what is sent, and where a redirect leads.
 
 use crate::input::target::{is_scheme, split_port};
-use crate::input::{Authority, Flag, Host, Options, Target, Text, Usage, value};
+use crate::input::{Authority, Flag, Host, Options, Target, Usage, value};
 use crate::text::{Wrong, base64, before, hex_digits, rsplit_once, split_once};
 
 /// A URL's parts that a request is made of.
@@ -94,9 +94,8 @@ impl Url {
         if host.is_empty() || host.starts_with(':') {
             return None;
         }
-        let target = Target::parse(&Text::plain(["http://", authority, path].concat()));
-        let to = target.authority().ok()?;
-        Some(Self::of(secure, to, without_dots(&absolute(&to.path))))
+        let to = Authority::parse([authority, path].concat().as_bytes()).ok()?;
+        Some(Self::of(secure, &to, without_dots(&absolute(&to.path))))
     }
 }
 
@@ -195,7 +194,7 @@ impl Request {
     pub fn parse(
         target: &Target,
         authority: &Authority,
-        options: &Options<'_>,
+        options: &mut Options<'_>,
     ) -> Result<Self, Usage> {
         let body = options.last(Flag::Data, |data| Ok(data.to_vec()))?;
         let method = options.last(Flag::Method, method)?;
@@ -357,10 +356,13 @@ fn credentials(value: &[u8]) -> Result<String, Wrong> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checks::kinds;
+    use crate::input::{Secure, Text};
 
     fn url(text: &str) -> Url {
-        let target = Target::parse(&Text::plain(text));
-        Url::new(target.scheme == "https", target.authority().expect(text)).expect(text)
+        let (_, target) = kinds::read(&Text::plain(text)).expect(text);
+        Url::new(target.scheme.secure == Secure::Always, target.authority().expect(text))
+            .expect(text)
     }
 
     #[test]

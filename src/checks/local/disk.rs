@@ -4,6 +4,7 @@ use rustix::fs::{StatVfs, statvfs};
 
 use super::{Percent, Size, path, share};
 use crate::attempt::Attempt;
+use crate::checks::Check;
 use crate::input::{Flag, Options, Target, Usage, value};
 use crate::text::Wrong;
 use crate::verdict::{Failure, Healthy, Step, Verdict, quote};
@@ -24,9 +25,9 @@ enum Room {
     Percent(u16),
 }
 
-impl Disk {
+impl Check for Disk {
     /// Takes `--min-free` and `--min-free-inodes`.
-    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
+    fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         Ok(Self {
             path: target.absolute_path()?.to_vec(),
             free: options.last(Flag::MinFree, room)?.unwrap_or(Room::Percent(500)),
@@ -35,12 +36,14 @@ impl Disk {
     }
 
     /// Asks the file system; nothing is opened.
-    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+    fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         attempt.enter(Step::Open, &quote(&self.path));
         let found = statvfs(path(&self.path)).map_err(|error| attempt.io(error))?;
         self.judge(&found)
     }
+}
 
+impl Disk {
     fn judge(&self, found: &StatVfs) -> Verdict {
         // What is left for users without privilege, of what they could have, as df(1) counts: the
         // blocks that are kept for root are nobody's.

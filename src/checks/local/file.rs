@@ -7,6 +7,7 @@ use rustix::io::Errno;
 
 use super::{Size, kind, look, look_for, path, word};
 use crate::attempt::Attempt;
+use crate::checks::Check;
 use crate::file::open_now;
 use crate::input::{Flag, Options, Target, Usage, value};
 use crate::text::contains;
@@ -30,9 +31,9 @@ enum Wanted {
 /// A text is searched in this much of a file, and no further.
 const SEARCHED: u64 = 16 << 20;
 
-impl File {
+impl Check for File {
     /// Takes `--max-age`, `--min-size`, `--expect` or `--absent`.
-    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
+    fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         let path = target.absolute_path()?.to_vec();
         let max_age = options.duration(Flag::MaxAge)?;
         let min_size = options.last(Flag::MinSize, value::size)?;
@@ -49,7 +50,7 @@ impl File {
     }
 
     /// Looks; opens the file for its content only.
-    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+    fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         match &self.wanted {
             Wanted::Absent => self.absent(attempt),
             Wanted::There { max_age, min_size, expect } => {
@@ -78,7 +79,9 @@ impl File {
             }
         }
     }
+}
 
+impl File {
     /// Not even as a link to nothing: some programs lock with those.
     fn absent(&self, attempt: &Attempt<'_>) -> Verdict {
         attempt.enter(Step::Open, &quote(&self.path));

@@ -10,6 +10,7 @@ use rustix::fs::{FileType, major, minor};
 use super::look_for;
 use super::procfs::{self, ROOT, Root};
 use crate::attempt::{Attempt, is_late};
+use crate::checks::Check;
 use crate::file::open_now;
 use crate::input::target::split_port;
 use crate::input::{Flag, Host, Options, Target, Usage, value};
@@ -35,9 +36,9 @@ pub enum Listen {
 /// A line is longer only if someone else's socket has a name full of blanks.
 const LINE: usize = 4096;
 
-impl Listen {
+impl Check for Listen {
     /// Takes `--udp`.
-    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
+    fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         let udp = options.has(Flag::Udp);
         let rest = target.rest.as_slice();
         if let ([b'@', _, ..] | [b'/', ..], false) = (rest, udp) {
@@ -68,7 +69,7 @@ impl Listen {
     }
 
     /// Asks the kernel, else looks through the tables of sockets.
-    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+    fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         attempt.enter(Step::Open, "the kernel's list of sockets");
         let exact = match self {
             Listen::Port { ips, port, udp } => {

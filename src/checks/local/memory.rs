@@ -7,6 +7,7 @@ use rustix::fs::stat;
 use super::procfs::{self, ROOT, Root, Version, field, number};
 use super::{Percent, Size, share};
 use crate::attempt::Attempt;
+use crate::checks::Check;
 use crate::input::{Flag, Options, Target, Usage, value};
 use crate::verdict::{Failure, Healthy, Step, Verdict};
 
@@ -43,9 +44,9 @@ const V2: Files = Files {
     reclaimable: &["active_file", "inactive_file", "slab_reclaimable"],
 };
 
-impl Memory {
+impl Check for Memory {
     /// Takes `--max-used`.
-    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
+    fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         match target.rest.as_slice() {
             b"" | b"//" => {}
             _ => return Err(target.wrong("want memory: and nothing behind it")),
@@ -54,7 +55,7 @@ impl Memory {
     }
 
     /// Reads the cgroup's files, or the host's.
-    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+    fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let most = u64::from(self.most);
         let Use { used, limit } = tightest(ROOT, attempt)?;
         let part = share(used, limit).unwrap_or(10_000);

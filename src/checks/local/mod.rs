@@ -17,52 +17,7 @@ use rustix::fs::{FileType, Stat, lstat, stat};
 use rustix::io::Errno;
 
 use crate::attempt::Attempt;
-use crate::input::{Options, Target, Usage};
-use crate::verdict::{Failure, Step, Verdict, quote};
-
-/// Something to look at.
-#[derive(Debug)]
-pub enum Local {
-    /// `file`
-    File(file::File),
-    /// `pid`
-    Pid(pid::Pid),
-    /// `process`
-    Process(process::Process),
-    /// `listen`
-    Listen(listen::Listen),
-    /// `disk`
-    Disk(disk::Disk),
-    /// `memory`
-    Memory(memory::Memory),
-}
-
-impl Local {
-    /// Makes the check that the scheme names; `None` when it is none of these.
-    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Option<Self>, Usage> {
-        Ok(Some(match target.scheme.as_str() {
-            "file" => Local::File(file::File::parse(target, options)?),
-            "pid" => Local::Pid(pid::Pid::parse(target, options)?),
-            "process" => Local::Process(process::Process::parse(target, options)?),
-            "listen" => Local::Listen(listen::Listen::parse(target, options)?),
-            "disk" => Local::Disk(disk::Disk::parse(target, options)?),
-            "memory" => Local::Memory(memory::Memory::parse(target, options)?),
-            _ => return Ok(None),
-        }))
-    }
-
-    /// Carries the check out.
-    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
-        match self {
-            Local::File(check) => check.run(attempt),
-            Local::Pid(check) => check.run(attempt),
-            Local::Process(check) => check.run(attempt),
-            Local::Listen(check) => check.run(attempt),
-            Local::Disk(check) => check.run(attempt),
-            Local::Memory(check) => check.run(attempt),
-        }
-    }
-}
+use crate::verdict::{Failure, Step, quote};
 
 /// The path that is meant; any bytes.
 fn path(bytes: &[u8]) -> &Path {
@@ -157,6 +112,7 @@ mod fixture {
     use std::time::Duration;
 
     use crate::attempt::{Attempt, Log};
+    use crate::checks::kinds;
     use crate::input::options::given;
     use crate::input::{Flag, Options, Target, Text, Usage};
 
@@ -198,18 +154,18 @@ mod fixture {
 
     /// Parses one check; an option that it does not take is an error too.
     pub(super) fn parsed<T>(
-        parse: fn(&Target, &Options<'_>) -> Result<T, Usage>,
+        parse: fn(&Target, &mut Options<'_>) -> Result<T, Usage>,
         target: &str,
         options: &[(Flag, &str)],
     ) -> Result<T, String> {
-        let target = Target::parse(&Text::plain(target));
         let own = given(options);
-        let check = parse(&target, &Options { own: &own, defaults: &[] })
-            .map_err(|wrong| wrong.to_string())?;
-        match own.iter().find(|one| !one.taken.get()) {
-            Some(left) => Err(format!("does not take {}", left.flag.spelled())),
-            None => Ok(check),
-        }
+        let mut options = Options::new(&own, &[]);
+        let parsed = kinds::read(&Text::plain(target)).and_then(|(_, target)| {
+            let check = parse(&target, &mut options)?;
+            options.finish(&target.label)?;
+            Ok(check)
+        });
+        parsed.map_err(|wrong| wrong.to_string())
     }
 }
 

@@ -11,6 +11,7 @@ use rustix::process::{Pid as ProcessId, test_kill_process};
 use super::procfs::{ROOT, Root, field, lives, number};
 use super::{look_for, path};
 use crate::attempt::Attempt;
+use crate::checks::Check;
 use crate::file;
 use crate::input::{Options, Target, Usage, value};
 use crate::text::Wrong;
@@ -28,9 +29,9 @@ pub enum Pid {
 /// The largest number a process can have (`PID_MAX_LIMIT`; proc_sys_kernel(5)).
 const LARGEST: u64 = 1 << 22;
 
-impl Pid {
+impl Check for Pid {
     /// Takes no options of its own.
-    pub fn parse(target: &Target, _: &Options<'_>) -> Result<Self, Usage> {
+    fn parse(target: &Target, _: &mut Options<'_>) -> Result<Self, Usage> {
         match target.rest.as_slice() {
             [b'/', ..] => Ok(Pid::File(target.absolute_path()?.to_vec())),
             given => match pid(given) {
@@ -41,7 +42,7 @@ impl Pid {
     }
 
     /// Reads the file, if any, then `/proc/PID/status`.
-    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+    fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let pid = match self {
             Pid::Number(pid) => *pid,
             Pid::File(path) => in_file(path, attempt)?,

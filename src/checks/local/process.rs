@@ -9,6 +9,7 @@ use rustix::fs::RawDir;
 use super::pid::gone;
 use super::procfs::{self, ROOT, Root};
 use crate::attempt::Attempt;
+use crate::checks::Check;
 use crate::file::open_now;
 use crate::input::{Flag, Options, Target, Usage, value};
 use crate::parallel;
@@ -36,9 +37,9 @@ struct Found {
     first: bool,
 }
 
-impl Process {
+impl Check for Process {
     /// Takes `--min-count` and `--max-count`.
-    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
+    fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         let name = target.rest.clone();
         if name.is_empty() || name.contains(&b'/') || name.contains(&0) {
             return Err(target.wrong("want process:NAME, a name without a path"));
@@ -56,11 +57,13 @@ impl Process {
     }
 
     /// Looks at every process.
-    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+    fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let found = self.find(ROOT, attempt)?;
         self.judge(&found)
     }
+}
 
+impl Process {
     fn judge(&self, found: &Found) -> Verdict {
         let Found { living, zombies, hidden, all, first } = *found;
         let mut got = format!("{living} alive");

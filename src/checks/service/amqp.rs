@@ -2,23 +2,20 @@
 
 use super::{ask, open, or_tls, parts};
 use crate::attempt::Attempt;
+use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
+use crate::net::Peer;
 use crate::net::stream::{Decoded, MESSAGE};
-use crate::net::{Peer, Secure};
 use crate::verdict::{Healthy, Verdict, quote};
 
 /// An AMQP 0-9-1 broker.
 #[derive(Debug)]
 pub struct Amqp(Box<Peer>);
 
-impl Amqp {
+impl Check for Amqp {
     /// Takes what the peer takes.
-    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
-        let (port, secure) = match target.scheme.as_str() {
-            "amqps" => (5671, Secure::Always),
-            _ => (5672, Secure::Never),
-        };
-        let (authority, peer) = parts(target, options, port, secure)?;
+    fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
+        let (authority, peer) = parts(target, options)?;
         authority.nothing_but_a_port(target)?;
         Ok(Self(peer))
     }
@@ -26,7 +23,7 @@ impl Amqp {
     /// Introduces itself and waits to be asked who it is. The FIN that follows is the quietest end
     /// there is: RabbitMQ warns of a client that closed; of Connection.Close at this point, or of
     /// a login that is none, it logs an error, and answers late.
-    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+    fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let mut talk = open(&self.0, attempt)?;
         let server = ask(&mut talk, b"AMQP\0\0\x09\x01", "Connection.Start", start)
             .map_err(|failure| or_tls(failure, &talk, &self.0, "amqps"));

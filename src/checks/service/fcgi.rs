@@ -2,10 +2,11 @@
 
 use super::{ask, open, parts};
 use crate::attempt::Attempt;
+use crate::checks::Check;
 use crate::input::value::{self, StatusSet};
 use crate::input::{Flag, Options, Target, Usage};
+use crate::net::Peer;
 use crate::net::stream::Decoded;
-use crate::net::{Peer, Secure};
 use crate::text::{Wrong, contains, split_once};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
 
@@ -26,10 +27,10 @@ const STDIN: u8 = 5;
 const STDOUT: u8 = 6;
 const STDERR: u8 = 7;
 
-impl Fcgi {
+impl Check for Fcgi {
     /// Takes `--status`, `--expect` and what the peer takes.
-    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
-        let (authority, peer) = parts(target, options, 9000, Secure::Never)?;
+    fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
+        let (authority, peer) = parts(target, options)?;
         if authority.user.is_some() || !authority.path.starts_with('/') {
             return Err(target.wrong("want fcgi://host:port/path, such as php-fpm's /ping"));
         }
@@ -44,7 +45,7 @@ impl Fcgi {
     }
 
     /// Asks, reads to the end of the request, and judges.
-    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+    fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         /// The most of an answer, errors included, that is judged: a status page lists every worker.
         const ANSWER: usize = 1 << 20;
         let mut talk = open(&self.peer, attempt)?;
@@ -70,7 +71,9 @@ impl Fcgi {
         talk.close();
         self.judge(&ended, &out, &errors, attempt)
     }
+}
 
+impl Fcgi {
     fn judge(&self, ended: &[u8], out: &[u8], errors: &[u8], attempt: &Attempt<'_>) -> Verdict {
         // Section 5.5: four bytes that are the application's own, the protocol status, three more.
         let refused = match ended {
@@ -211,12 +214,13 @@ mod tests {
     use super::super::torture;
     use super::*;
     use crate::attempt::Log;
+    use crate::checks::kinds;
     use crate::input::Text;
     use crate::input::options::given;
 
     fn parse(target: &str, options: &[(Flag, &str)]) -> Result<Fcgi, Usage> {
-        let target = Target::parse(&Text::plain(target));
-        Fcgi::parse(&target, &Options { own: &given(options), defaults: &[] })
+        let (_, target) = kinds::read(&Text::plain(target)).expect(target);
+        Fcgi::parse(&target, &mut Options::new(&given(options), &[]))
     }
 
     #[test]

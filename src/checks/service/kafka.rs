@@ -4,9 +4,10 @@
 //! <https://kafka.apache.org/protocol.html#The_Messages_ApiVersions>
 
 use crate::attempt::Attempt;
+use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
+use crate::net::Peer;
 use crate::net::stream::{Conversation, Decoded, claimed};
-use crate::net::{Peer, Secure};
 use crate::verdict::{Failure, Healthy, Verdict};
 
 /// A Kafka broker or controller.
@@ -21,17 +22,17 @@ const REQUEST: &[u8; 25] = b"\0\0\0\x15\0\x12\0\0hc18\0\x0bhealthcheck";
 /// The correlation id of the request, which the answer repeats.
 const CORRELATION: [u8; 4] = *b"hc18";
 
-impl Kafka {
+impl Check for Kafka {
     /// Takes what the peer takes.
-    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
+    fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         let authority = target.authority()?;
         authority.nothing_but_a_port(target)?;
-        let peer = Peer::parse(target, authority, options, Some(9092), Secure::Never)?;
+        let peer = Peer::parse(target, options)?;
         Ok(Self { peer })
     }
 
     /// Asks for the versions.
-    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+    fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let mut talk = Conversation::new(self.peer.open(attempt)?);
         talk.send(REQUEST)?;
         let (code, apis) = talk.receive("an answer to ApiVersions without TLS", decode)?;

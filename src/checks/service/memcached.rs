@@ -2,25 +2,26 @@
 
 use super::{answered, ask, line, open, parts};
 use crate::attempt::Attempt;
+use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
+use crate::net::Peer;
 use crate::net::stream::Decoded;
-use crate::net::{Peer, Secure};
 use crate::verdict::{Healthy, Verdict};
 
 /// A memcached server that speaks the text protocol.
 #[derive(Debug)]
 pub struct Memcached(Box<Peer>);
 
-impl Memcached {
+impl Check for Memcached {
     /// Takes what the peer takes.
-    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
-        let (authority, peer) = parts(target, options, 11_211, Secure::Never)?;
+    fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
+        let (authority, peer) = parts(target, options)?;
         authority.nothing_but_a_port(target)?;
         Ok(Self(peer))
     }
 
     /// Asks for the version, and says goodbye with it.
-    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+    fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let mut talk = open(&self.0, attempt)?;
         let answer = ask(&mut talk, b"version\r\nquit\r\n", "an answer to version", reply)?;
         talk.close();

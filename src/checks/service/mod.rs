@@ -15,86 +15,16 @@ pub mod redis;
 
 use crate::attempt::Attempt;
 use crate::input::{Authority, Options, Target, Usage};
+use crate::net::Peer;
 use crate::net::stream::{Conversation, Decoded};
-use crate::net::{Peer, Secure};
-use crate::verdict::{Failure, Verdict, quote};
-
-/// A service to talk to.
-#[derive(Debug)]
-pub enum Service {
-    /// `grpc`, `grpcs`
-    Grpc(grpc::Grpc),
-    /// `redis`, `rediss`
-    Redis(redis::Redis),
-    /// `postgres`, `postgresql`
-    Postgres(postgres::Postgres),
-    /// `mysql`, `mariadb`
-    Mysql(mysql::Mysql),
-    /// `mongodb`
-    Mongodb(mongodb::Mongodb),
-    /// `memcached`
-    Memcached(memcached::Memcached),
-    /// `amqp`, `amqps`
-    Amqp(amqp::Amqp),
-    /// `mqtt`, `mqtts`
-    Mqtt(mqtt::Mqtt),
-    /// `nats`
-    Nats(nats::Nats),
-    /// `kafka`
-    Kafka(kafka::Kafka),
-    /// `fcgi`
-    Fcgi(fcgi::Fcgi),
-}
-
-impl Service {
-    /// Makes the check that the scheme names; `None` when it is none of these.
-    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Option<Self>, Usage> {
-        Ok(Some(match target.scheme.as_str() {
-            "grpc" | "grpcs" => Service::Grpc(grpc::Grpc::parse(target, options)?),
-            "redis" | "rediss" => Service::Redis(redis::Redis::parse(target, options)?),
-            "postgres" | "postgresql" => {
-                Service::Postgres(postgres::Postgres::parse(target, options)?)
-            }
-            "mysql" | "mariadb" => Service::Mysql(mysql::Mysql::parse(target, options)?),
-            "mongodb" => Service::Mongodb(mongodb::Mongodb::parse(target, options)?),
-            "memcached" => Service::Memcached(memcached::Memcached::parse(target, options)?),
-            "amqp" | "amqps" => Service::Amqp(amqp::Amqp::parse(target, options)?),
-            "mqtt" | "mqtts" => Service::Mqtt(mqtt::Mqtt::parse(target, options)?),
-            "nats" => Service::Nats(nats::Nats::parse(target, options)?),
-            "kafka" => Service::Kafka(kafka::Kafka::parse(target, options)?),
-            "fcgi" => Service::Fcgi(fcgi::Fcgi::parse(target, options)?),
-            _ => return Ok(None),
-        }))
-    }
-
-    /// Carries the check out.
-    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
-        match self {
-            Service::Grpc(check) => check.run(attempt),
-            Service::Redis(check) => check.run(attempt),
-            Service::Postgres(check) => check.run(attempt),
-            Service::Mysql(check) => check.run(attempt),
-            Service::Mongodb(check) => check.run(attempt),
-            Service::Memcached(check) => check.run(attempt),
-            Service::Amqp(check) => check.run(attempt),
-            Service::Mqtt(check) => check.run(attempt),
-            Service::Nats(check) => check.run(attempt),
-            Service::Kafka(check) => check.run(attempt),
-            Service::Fcgi(check) => check.run(attempt),
-        }
-    }
-}
+use crate::verdict::{Failure, quote};
 
 /// What each service reads of its target first: the URL's parts, and the peer.
 fn parts<'t>(
     target: &'t Target,
-    options: &Options<'_>,
-    port: u16,
-    secure: Secure,
+    options: &mut Options<'_>,
 ) -> Result<(&'t Authority, Box<Peer>), Usage> {
-    let authority = target.authority()?;
-    let peer = Peer::parse(target, authority, options, Some(port), secure)?;
-    Ok((authority, peer))
+    Ok((target.authority()?, Peer::parse(target, options)?))
 }
 
 /// For services that take a user but know no path.

@@ -4,9 +4,10 @@
 //! <https://bsonspec.org/spec.html>. `hello` needs no login.
 
 use crate::attempt::Attempt;
+use crate::checks::Check;
 use crate::input::{Flag, Options, Target, Usage};
+use crate::net::Peer;
 use crate::net::stream::{Conversation, Decoded, claimed};
-use crate::net::{Peer, Secure};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
 
 /// A MongoDB server, or a router of a sharded cluster.
@@ -19,17 +20,17 @@ pub struct Mongodb {
 /// What the request is answered with; older servers hang up.
 const ANSWER: &str = "an answer to hello in OP_MSG (MongoDB 3.6 or later)";
 
-impl Mongodb {
+impl Check for Mongodb {
     /// Takes `--primary` and what the peer takes.
-    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
+    fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         let authority = target.authority()?;
         authority.nothing_but_a_port(target)?;
-        let peer = Peer::parse(target, authority, options, Some(27017), Secure::Never)?;
+        let peer = Peer::parse(target, options)?;
         Ok(Self { peer, primary: options.has(Flag::Primary) })
     }
 
     /// Says hello.
-    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+    fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let mut talk = Conversation::new(self.peer.open(attempt)?);
         talk.send(&request(b"hello"))?;
         let mut hello = talk.receive(ANSWER, decode)?;

@@ -2,9 +2,10 @@
 
 use super::{ask, no_path, open, or_tls, parts};
 use crate::attempt::Attempt;
+use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
 use crate::net::stream::Decoded;
-use crate::net::{Peer, Secure, unpredictable};
+use crate::net::{Peer, unpredictable};
 use crate::verdict::{Failure, Healthy, Verdict};
 
 /// An MQTT broker.
@@ -15,14 +16,10 @@ pub struct Mqtt {
     password: Option<String>,
 }
 
-impl Mqtt {
+impl Check for Mqtt {
     /// Takes user and password from the URL, and what the peer takes.
-    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
-        let (port, secure) = match target.scheme.as_str() {
-            "mqtts" => (8883, Secure::Always),
-            _ => (1883, Secure::Never),
-        };
-        let (authority, peer) = parts(target, options, port, secure)?;
+    fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
+        let (authority, peer) = parts(target, options)?;
         no_path(target, authority)?;
         let long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > 65_535);
         if long(&authority.user) || long(&authority.password) {
@@ -32,7 +29,7 @@ impl Mqtt {
     }
 
     /// Connects as a client that nobody knows, and disconnects.
-    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+    fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let mut talk = open(&self.peer, attempt)?;
         // A client identifier that is in use would throw its owner out (section 3.1.4): letters and
         // digits, at most 23 of them, which every broker takes (section 3.1.3.1).
@@ -49,7 +46,9 @@ impl Mqtt {
         talk.close();
         verdict
     }
+}
 
+impl Mqtt {
     fn judge(&self, code: u8) -> Verdict {
         match code {
             0 => Healthy::saw("connection accepted"),
@@ -134,11 +133,12 @@ pub fn connack(bytes: &[u8]) -> Decoded<u8> {
 mod tests {
     use super::super::torture;
     use super::*;
+    use crate::checks::kinds;
     use crate::input::Text;
 
     fn parse(target: &str) -> Result<Mqtt, Usage> {
-        let target = Target::parse(&Text::plain(target));
-        Mqtt::parse(&target, &Options { own: &[], defaults: &[] })
+        let (_, target) = kinds::read(&Text::plain(target)).expect(target);
+        Mqtt::parse(&target, &mut Options::new(&[], &[]))
     }
 
     #[test]

@@ -9,9 +9,10 @@
 //! The packets: <https://dev.mysql.com/doc/dev/mysql-server/latest/PAGE_PROTOCOL.html>
 
 use crate::attempt::Attempt;
+use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
+use crate::net::Peer;
 use crate::net::stream::{Conversation, Decoded, claimed};
-use crate::net::{Peer, Secure};
 use crate::text::Wrong;
 use crate::verdict::{Failure, Healthy, Verdict, quote};
 
@@ -26,9 +27,9 @@ pub struct Mysql {
 const CAPABILITIES: u32 = 1 | 1 << 9 | 1 << 15 | 1 << 19;
 const CLIENT_SSL: u16 = 1 << 11;
 
-impl Mysql {
+impl Check for Mysql {
     /// Takes `--tls` and what the peer takes; the user is `healthcheck` when none is given.
-    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
+    fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         let authority = target.authority()?;
         if authority.password.is_some() || !matches!(authority.path.as_str(), "" | "/") {
             return Err(target.wrong(
@@ -37,12 +38,12 @@ impl Mysql {
             ));
         }
         let user = authority.user.clone().unwrap_or_else(|| "healthcheck".into());
-        let peer = Peer::parse(target, authority, options, Some(3306), Secure::StartTls)?;
+        let peer = Peer::parse(target, options)?;
         Ok(Self { peer, user })
     }
 
     /// Reads the greeting and logs in without a password.
-    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+    fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let mut talk = Conversation::new(self.peer.open(attempt)?);
         let (version, offers_tls) = match talk.receive("a greeting of protocol 10", decode)?.0 {
             Packet::Greeting { version, tls } => (version, tls),
@@ -64,7 +65,9 @@ impl Mysql {
         }
         Healthy::saw(["version ", &version, ", ", &saw].concat())
     }
+}
 
+impl Mysql {
     /// Completes HandshakeResponse41 without a password, and answers whatever the server asks for
     /// on top; what it said.
     fn login(
@@ -221,6 +224,7 @@ fn error(number: [u8; 2], rest: &[u8]) -> Error {
 mod tests {
     use super::super::torture;
     use super::*;
+    use crate::checks::kinds;
     use crate::input::Text;
     use crate::net::stream::recognise;
 
@@ -237,9 +241,8 @@ mod tests {
     const WELCOME: &[u8] = b"\x07\0\0\x02\0\0\0\x02\0\0\0";
 
     fn parse(text: &str) -> Result<Mysql, String> {
-        let target = Target::parse(&Text::plain(text));
-        Mysql::parse(&target, &Options { own: &[], defaults: &[] })
-            .map_err(|usage| usage.to_string())
+        let (_, target) = kinds::read(&Text::plain(text)).expect(text);
+        Mysql::parse(&target, &mut Options::new(&[], &[])).map_err(|usage| usage.to_string())
     }
 
     fn one(bytes: &[u8]) -> Result<Option<(Packet, u8)>, Wrong> {

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::{answered, ask, line, no_path, open, parts};
 use crate::attempt::Attempt;
+use crate::checks::Check;
 use crate::deadline::Deadline;
 use crate::input::{Options, Target, Usage};
+use crate::net::Peer;
 use crate::net::stream::{Conversation, Decoded};
-use crate::net::{Peer, Secure};
 use crate::text::{contains, hex_digits, split_once_str};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
 
@@ -30,10 +31,10 @@ enum Login {
 /// most this, and at most a quarter of the time there is.
 const TLS_FIRST: Duration = Duration::from_millis(500);
 
-impl Nats {
+impl Check for Nats {
     /// Takes user and password, or a token, from the URL, and what the peer takes.
-    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
-        let (authority, peer) = parts(target, options, 4222, Secure::StartTls)?;
+    fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
+        let (authority, peer) = parts(target, options)?;
         no_path(target, authority)?;
         let login = match (authority.user.clone(), authority.password.clone()) {
             (None, _) => Login::Nobody,
@@ -48,7 +49,7 @@ impl Nats {
     }
 
     /// Reads INFO, agrees on TLS where asked to, and sends CONNECT and PING.
-    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+    fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let mut talk = open(&self.peer, attempt)?;
         let tls = self.peer.tls.as_ref();
         let mut first = false;
@@ -93,7 +94,9 @@ impl Nats {
         talk.close();
         verdict
     }
+}
 
+impl Nats {
     fn ping(&self, info: &str, talk: &mut Conversation<'_>) -> Verdict {
         /// The most lines that are read past in search of the answer: +OK, INFO, PING.
         const LINES: usize = 16;
@@ -188,11 +191,12 @@ pub fn version(info: &str) -> String {
 mod tests {
     use super::super::torture;
     use super::*;
+    use crate::checks::kinds;
     use crate::input::Text;
 
     fn parse(target: &str) -> Result<Nats, Usage> {
-        let target = Target::parse(&Text::plain(target));
-        Nats::parse(&target, &Options { own: &[], defaults: &[] })
+        let (_, target) = kinds::read(&Text::plain(target)).expect(target);
+        Nats::parse(&target, &mut Options::new(&[], &[]))
     }
 
     #[test]

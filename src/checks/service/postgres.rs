@@ -4,9 +4,10 @@
 //! is never sent: the check stops where the protocol wants one.
 
 use crate::attempt::Attempt;
+use crate::checks::Check;
 use crate::input::{Options, Target, Usage, value};
 use crate::net::stream::{Conversation, Decoded, claimed};
-use crate::net::{Peer, Secure, Tls};
+use crate::net::{Peer, Tls};
 use crate::text::{Wrong, before};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
 
@@ -26,10 +27,10 @@ const TERMINATE: [u8; 5] = [b'X', 0, 0, 0, 4];
 /// What a StartupMessage is answered with.
 const AUTHENTICATION: &str = "an authentication request";
 
-impl Postgres {
+impl Check for Postgres {
     /// Takes `--tls` and what the peer takes. The user is `postgres` when none is given, the
     /// database the one of the user's name.
-    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
+    fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         let authority = target.authority()?;
         let database = authority.path.strip_prefix('/').unwrap_or(&authority.path);
         if !before(database, b"/?").1.is_empty() {
@@ -43,12 +44,12 @@ impl Postgres {
         }
         let user = authority.user.as_deref().filter(|user| !user.is_empty()).unwrap_or("postgres");
         let startup = startup(user.as_bytes(), &database);
-        let peer = Peer::parse(target, authority, options, Some(5432), Secure::StartTls)?;
+        let peer = Peer::parse(target, options)?;
         Ok(Self { peer, startup })
     }
 
     /// Says who connects, and reads until the server wants a password, refuses or is ready.
-    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+    fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let mut talk = Conversation::new(self.peer.open(attempt)?);
         if let Some(tls) = &self.peer.tls {
             talk = upgrade(talk, tls)?;
@@ -225,6 +226,7 @@ fn text(bytes: &[u8]) -> String {
 mod tests {
     use super::super::torture;
     use super::*;
+    use crate::checks::kinds;
     use crate::input::Text;
     use crate::net::stream::recognise;
 
@@ -236,9 +238,8 @@ mod tests {
     const NEGOTIATE: &[u8] = b"v\x00\x00\x00\x13\x00\x03\x00\x00\x00\x00\x00\x01_pq_.x\x00";
 
     fn parse(text: &str) -> Result<Postgres, String> {
-        let target = Target::parse(&Text::plain(text));
-        Postgres::parse(&target, &Options { own: &[], defaults: &[] })
-            .map_err(|usage| usage.to_string())
+        let (_, target) = kinds::read(&Text::plain(text)).expect(text);
+        Postgres::parse(&target, &mut Options::new(&[], &[])).map_err(|usage| usage.to_string())
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use super::{answered, ask, line, open, or_tls, parts};
 use crate::attempt::Attempt;
+use crate::checks::Check;
 use crate::input::{Options, Target, Usage, value};
+use crate::net::Peer;
 use crate::net::stream::{Conversation, Decoded};
-use crate::net::{Peer, Secure};
 use crate::text::split_once_str;
 use crate::verdict::{Healthy, Verdict};
 
@@ -20,11 +21,10 @@ pub struct Redis {
     steps: [(&'static str, &'static str, bool); 3],
 }
 
-impl Redis {
+impl Check for Redis {
     /// Takes user, password and database from the URL, and what the peer takes.
-    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
-        let secure = if target.scheme == "rediss" { Secure::Always } else { Secure::Never };
-        let (authority, peer) = parts(target, options, 6379, secure)?;
+    fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
+        let (authority, peer) = parts(target, options)?;
         let mut request = Vec::new();
         let password = authority.password.clone().unwrap_or_default();
         if let Some(user) = &authority.user {
@@ -57,13 +57,15 @@ impl Redis {
     }
 
     /// Sends all at once and reads the answers in turn.
-    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+    fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let mut talk = open(&self.peer, attempt)?;
         let verdict = self.talk(&mut talk);
         talk.close();
         verdict
     }
+}
 
+impl Redis {
     fn talk(&self, talk: &mut Conversation<'_>) -> Verdict {
         let mut request = self.request.as_slice();
         for (name, want, _) in self.steps.iter().filter(|(_, _, wanted)| *wanted) {
@@ -106,11 +108,12 @@ pub fn reply(bytes: &[u8]) -> Decoded<String> {
 mod tests {
     use super::super::torture;
     use super::*;
+    use crate::checks::kinds;
     use crate::input::Text;
 
     fn parse(target: &str) -> Result<Redis, Usage> {
-        let target = Target::parse(&Text::plain(target));
-        Redis::parse(&target, &Options { own: &[], defaults: &[] })
+        let (_, target) = kinds::read(&Text::plain(target)).expect(target);
+        Redis::parse(&target, &mut Options::new(&[], &[]))
     }
 
     fn request(target: &str) -> String {

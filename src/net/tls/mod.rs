@@ -73,7 +73,7 @@ pub(super) struct Files {
 impl Tls {
     /// Takes the TLS options; `host` is the name to verify unless `--server-name` says another.
     /// The files are read later, by [`Tls::files`].
-    pub fn parse(target: &Target, host: &Host, options: &Options<'_>) -> Result<Self, Usage> {
+    pub fn parse(target: &Target, host: &Host, options: &mut Options<'_>) -> Result<Self, Usage> {
         let named = options.last(Flag::ServerName, |name| {
             let name =
                 std::str::from_utf8(name).ok().and_then(|name| ServerName::try_from(name).ok());
@@ -87,25 +87,20 @@ impl Tls {
                 target.wrong("want a host that can stand in a certificate, or --server-name")
             })?,
         };
+        let loose = options.scope(Flag::Insecure);
+        let strict = [Flag::MinValidity, Flag::Cacert].map(|flag| (options.scope(flag), flag));
+        let strict = strict.into_iter().max_by_key(|(scope, _)| *scope);
+        // What stands after the target overrides what stands before it, either way.
+        let any = match (loose, strict) {
+            (Some(loose), Some((Some(strict), flag))) if loose == strict => {
+                return Err(contradiction(target, flag));
+            }
+            (loose, strict) => loose > strict.and_then(|(scope, _)| scope),
+        };
+        options.has(Flag::Insecure);
         let file = options.path(Flag::Cacert)?;
         let min_validity = options.duration(Flag::MinValidity)?;
-        let trust = match options.has(Flag::Insecure) {
-            false => Trust::Roots { file, min_validity },
-            true => {
-                let verifying = [Flag::Cacert, Flag::MinValidity];
-                // What stands after the target overrides what stands before it, either way.
-                let strict = |given: &[crate::input::Given]| {
-                    given.iter().map(|one| one.flag).find(|flag| verifying.contains(flag))
-                };
-                let loose = options.own.iter().any(|one| one.flag == Flag::Insecure);
-                match (strict(options.own), strict(options.defaults)) {
-                    (Some(flag), _) if loose => return Err(contradiction(target, flag)),
-                    (Some(_), _) => Trust::Roots { file, min_validity },
-                    (None, Some(flag)) if !loose => return Err(contradiction(target, flag)),
-                    (None, _) => Trust::Any,
-                }
-            }
-        };
+        let trust = if any { Trust::Any } else { Trust::Roots { file, min_validity } };
         let identity = match (options.path(Flag::Cert)?, options.path(Flag::Key)?) {
             (Some(cert), key) => Some(Identity { key: key.unwrap_or_else(|| cert.clone()), cert }),
             (None, Some(_)) => {

@@ -15,9 +15,10 @@ use frame::{CALL, Frame, flags, kind};
 use reply::Reply;
 
 use crate::attempt::Attempt;
+use crate::checks::Check;
 use crate::input::{Flag, Options, Target, Usage, value};
+use crate::net::Peer;
 use crate::net::stream::{Conversation, Stream};
-use crate::net::{Peer, Secure};
 use crate::text::{Wrong, split_once};
 use crate::verdict::{Failure, Step, Verdict, quote};
 
@@ -42,9 +43,9 @@ pub struct Grpc {
     metadata: Vec<(String, String)>,
 }
 
-impl Grpc {
+impl Check for Grpc {
     /// Takes `--header` and what the peer takes.
-    pub fn parse(target: &Target, options: &Options<'_>) -> Result<Self, Usage> {
+    fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         let parts = target.authority()?;
         if parts.user.is_some() {
             return Err(target.wrong("want credentials as --header 'Authorization: ...'"));
@@ -63,8 +64,7 @@ impl Grpc {
         {
             return Err(target.wrong("want at most 15 KiB of --header"));
         }
-        let secure = if target.scheme == "grpcs" { Secure::Always } else { Secure::Never };
-        let mut peer = Peer::parse(target, parts, options, None, secure)?;
+        let mut peer = Peer::parse(target, options)?;
         if let Some(tls) = &mut peer.tls {
             tls.alpn = b"h2";
         }
@@ -76,7 +76,7 @@ impl Grpc {
     }
 
     /// Calls, and judges the reply.
-    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+    fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let stream = self.peer.open(attempt)?;
         if self.peer.tls.is_some() {
             agreed(&stream)?;
@@ -102,7 +102,9 @@ impl Grpc {
         talk.close();
         verdict
     }
+}
 
+impl Grpc {
     /// Takes frames until the reply is there.
     fn converse(&self, talk: &mut Conversation<'_>) -> Result<Reply, Failure> {
         let attempt = talk.attempt();
@@ -227,14 +229,15 @@ fn agreed(stream: &Stream<'_>) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checks::kinds;
     use crate::input::options::given;
     use crate::input::{Given, Text};
 
     fn grpc(text: &str, options: &[(Flag, &str)]) -> Result<Grpc, String> {
         let own: Vec<Given> = given(options);
-        let target = Target::parse(&Text::plain(text));
-        let options = Options { own: &own, defaults: &[] };
-        Grpc::parse(&target, &options).map_err(|usage| usage.to_string())
+        let (_, target) = kinds::read(&Text::plain(text)).expect(text);
+        let mut options = Options::new(&own, &[]);
+        Grpc::parse(&target, &mut options).map_err(|usage| usage.to_string())
     }
 
     #[test]

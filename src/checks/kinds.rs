@@ -1,0 +1,356 @@
+//! The one table of kinds. What finds a check, and what tells of them all (the help, the manual, the
+//! README, the tests, the fuzzers), reads these rows.
+
+#[cfg(feature = "services")]
+use super::service::{
+    amqp::Amqp, fcgi::Fcgi, grpc::Grpc, kafka::Kafka, memcached::Memcached, mongodb::Mongodb,
+    mqtt::Mqtt, mysql::Mysql, nats::Nats, postgres::Postgres, redis::Redis,
+};
+use super::{
+    Check,
+    dns::Dns,
+    http::Http,
+    local::{disk::Disk, file::File, listen::Listen, memory::Memory, pid::Pid, process::Process},
+    stream::Stream,
+    udp::Udp,
+};
+use crate::input::{Options, Scheme, Secure, Target, Text, Usage};
+
+/// A kind of check.
+pub struct Kind {
+    /// What a target of it begins with; the first is its name, others are the same with TLS, or
+    /// other names for it.
+    pub schemes: &'static [Scheme],
+    /// What a target looks like.
+    pub form: &'static str,
+    /// When it is healthy.
+    pub what: &'static str,
+    /// Its page: `docs/PAGE.md`.
+    pub page: &'static str,
+    /// The shortest command line, which the same with its other schemes is as well.
+    pub example: &'static str,
+    /// Makes the check.
+    pub parse: Parse,
+}
+
+/// As [`Check::parse`], whichever it is.
+pub type Parse = fn(&Target, &mut Options<'_>) -> Result<Box<dyn Check>, Usage>;
+
+impl Kind {
+    /// Its name: the first of its schemes.
+    pub fn name(&self) -> &'static str {
+        self.schemes.first().map_or("", |scheme| scheme.name)
+    }
+
+    /// When it is healthy, its port, and its other schemes with theirs: a line of help.
+    pub fn told(&self) -> String {
+        let mut text = self.what.to_owned();
+        let mut known = None;
+        for (i, Scheme { name, port, .. }) in self.schemes.iter().enumerate() {
+            if i > 0 {
+                text.push_str(&["; ", name, "://"].concat());
+            }
+            if let Some(port) = port.filter(|_| *port != known) {
+                text.push_str(&[" (", &port.to_string(), ")"].concat());
+            }
+            known = *port;
+        }
+        text
+    }
+}
+
+/// Makes a check into one of any kind.
+fn boxed<C: Check + 'static>(
+    target: &Target,
+    options: &mut Options<'_>,
+) -> Result<Box<dyn Check>, Usage> {
+    Ok(Box::new(C::parse(target, options)?))
+}
+
+/// `name://`, without a port of its own.
+const fn host(name: &'static str) -> Scheme {
+    Scheme { name, opaque: false, port: None, secure: Secure::Never }
+}
+
+/// `name://`, whose port is known.
+const fn at(name: &'static str, port: u16) -> Scheme {
+    Scheme { port: Some(port), ..host(name) }
+}
+
+/// The same over TLS.
+const fn tls(scheme: Scheme) -> Scheme {
+    Scheme { secure: Secure::Always, ..scheme }
+}
+
+/// The same, which `--tls` makes TLS of.
+#[cfg(feature = "services")]
+const fn upgraded(scheme: Scheme) -> Scheme {
+    Scheme { secure: Secure::StartTls, ..scheme }
+}
+
+/// `name:` with a path or a name.
+const fn opaque(name: &'static str) -> Scheme {
+    Scheme { opaque: true, ..host(name) }
+}
+
+/// Every kind there is.
+pub static KINDS: &[Kind] = &[
+    Kind {
+        schemes: &[at("http", 80), tls(at("https", 443))],
+        form: "http://host[:port][/path]",
+        what: "the status is accepted, every --expect holds",
+        page: "http",
+        example: "http://localhost/",
+        parse: boxed::<Http>,
+    },
+    Kind {
+        schemes: &[host("tcp")],
+        form: "tcp://host:port",
+        what: "a connection opens, --expect holds",
+        page: "tcp-udp-unix",
+        example: "tcp://localhost:1",
+        parse: boxed::<Stream>,
+    },
+    Kind {
+        schemes: &[opaque("unix")],
+        form: "unix:///path.sock",
+        what: "the same over a Unix socket; unix:///@name: abstract",
+        page: "tcp-udp-unix",
+        example: "unix:///path.sock",
+        parse: boxed::<Stream>,
+    },
+    Kind {
+        schemes: &[host("udp")],
+        form: "udp://host:port",
+        what: "a reply comes to --send",
+        page: "tcp-udp-unix",
+        example: "udp://localhost:1 --send x",
+        parse: boxed::<Udp>,
+    },
+    Kind {
+        schemes: &[tls(host("tls"))],
+        form: "tls://host:port",
+        what: "the handshake completes, --expect holds",
+        page: "tls",
+        example: "tls://localhost:1",
+        parse: boxed::<Stream>,
+    },
+    Kind {
+        schemes: &[at("dns", 53)],
+        form: "dns://server[:port]/name",
+        what: "NOERROR with a record",
+        page: "dns",
+        example: "dns://localhost/name",
+        parse: boxed::<Dns>,
+    },
+    #[cfg(feature = "services")]
+    Kind {
+        schemes: &[host("grpc"), tls(host("grpcs"))],
+        form: "grpc://host:port[/service]",
+        what: "grpc.health.v1.Health/Check says SERVING",
+        page: "grpc",
+        example: "grpc://localhost:1",
+        parse: boxed::<Grpc>,
+    },
+    #[cfg(feature = "services")]
+    Kind {
+        schemes: &[at("redis", 6379), tls(at("rediss", 6379))],
+        form: "redis://[[user]:pass@]host[:port][/db]",
+        what: "PING gets PONG",
+        page: "redis",
+        example: "redis://localhost",
+        parse: boxed::<Redis>,
+    },
+    #[cfg(feature = "services")]
+    Kind {
+        schemes: &[upgraded(at("postgres", 5432)), upgraded(at("postgresql", 5432))],
+        form: "postgres://[user@]host[:port][/db]",
+        what: "as pg_isready: it accepts connections",
+        page: "postgres",
+        example: "postgres://localhost",
+        parse: boxed::<Postgres>,
+    },
+    #[cfg(feature = "services")]
+    Kind {
+        schemes: &[upgraded(at("mysql", 3306)), upgraded(at("mariadb", 3306))],
+        form: "mysql://[user@]host[:port]",
+        what: "a greeting, and a login is answered",
+        page: "mysql",
+        example: "mysql://localhost",
+        parse: boxed::<Mysql>,
+    },
+    #[cfg(feature = "services")]
+    Kind {
+        schemes: &[at("mongodb", 27_017)],
+        form: "mongodb://host[:port]",
+        what: "hello answers ok:1; --primary: and it is writable",
+        page: "mongodb",
+        example: "mongodb://localhost",
+        parse: boxed::<Mongodb>,
+    },
+    #[cfg(feature = "services")]
+    Kind {
+        schemes: &[at("memcached", 11_211)],
+        form: "memcached://host[:port]",
+        what: "version answers VERSION",
+        page: "memcached",
+        example: "memcached://localhost",
+        parse: boxed::<Memcached>,
+    },
+    #[cfg(feature = "services")]
+    Kind {
+        schemes: &[at("amqp", 5672), tls(at("amqps", 5671))],
+        form: "amqp://host[:port]",
+        what: "Connection.Start arrives",
+        page: "amqp",
+        example: "amqp://localhost",
+        parse: boxed::<Amqp>,
+    },
+    #[cfg(feature = "services")]
+    Kind {
+        schemes: &[at("mqtt", 1883), tls(at("mqtts", 8883))],
+        form: "mqtt://[user:pass@]host[:port]",
+        what: "CONNACK accepts",
+        page: "mqtt",
+        example: "mqtt://localhost",
+        parse: boxed::<Mqtt>,
+    },
+    #[cfg(feature = "services")]
+    Kind {
+        schemes: &[upgraded(at("nats", 4222))],
+        form: "nats://[user:pass@|token@]host[:port]",
+        what: "PING gets PONG",
+        page: "nats",
+        example: "nats://localhost",
+        parse: boxed::<Nats>,
+    },
+    #[cfg(feature = "services")]
+    Kind {
+        schemes: &[at("kafka", 9092)],
+        form: "kafka://host[:port]",
+        what: "ApiVersions is answered",
+        page: "kafka",
+        example: "kafka://localhost",
+        parse: boxed::<Kafka>,
+    },
+    #[cfg(feature = "services")]
+    Kind {
+        schemes: &[at("fcgi", 9000)],
+        form: "fcgi://host[:port]/ping",
+        what: "the status is accepted, every --expect holds",
+        page: "fcgi",
+        example: "fcgi://localhost/ping",
+        parse: boxed::<Fcgi>,
+    },
+    Kind {
+        schemes: &[opaque("file")],
+        form: "file:///path",
+        what: "it exists, --max-age, --min-size and --expect hold; or --absent",
+        page: "local",
+        example: "file:///path",
+        parse: boxed::<File>,
+    },
+    Kind {
+        schemes: &[opaque("pid")],
+        form: "pid:1234",
+        what: "that process lives and is no zombie; pid:///run/app.pid",
+        page: "local",
+        example: "pid:1",
+        parse: boxed::<Pid>,
+    },
+    Kind {
+        schemes: &[opaque("process")],
+        form: "process:NAME",
+        what: "a process of that name lives",
+        page: "local",
+        example: "process:name",
+        parse: boxed::<Process>,
+    },
+    Kind {
+        schemes: &[opaque("listen")],
+        form: "listen:[ADDRESS:]PORT",
+        what: "a socket listens there; listen:/path.sock, listen:@name",
+        page: "local",
+        example: "listen:1",
+        parse: boxed::<Listen>,
+    },
+    Kind {
+        schemes: &[opaque("disk")],
+        form: "disk:///path",
+        what: "the file system has room",
+        page: "local",
+        example: "disk:///",
+        parse: boxed::<Disk>,
+    },
+    Kind {
+        schemes: &[opaque("memory")],
+        form: "memory:",
+        what: "the cgroup uses less than its limit, or the host",
+        page: "local",
+        example: "memory:",
+        parse: boxed::<Memory>,
+    },
+];
+
+/// The target that `text` is, and its kind.
+pub fn read(text: &Text) -> Result<(&'static Kind, Target), Usage> {
+    let mut found = None;
+    let target = Target::parse(text, &mut |name| {
+        for kind in KINDS {
+            for scheme in kind.schemes {
+                if scheme.name == name {
+                    found = Some(kind);
+                    return Some(scheme);
+                }
+            }
+        }
+        None
+    })?;
+    match found {
+        Some(kind) => Ok((kind, target)),
+        // None without a scheme that was found.
+        None => Err(target.wrong("an unknown scheme")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_whole_and_every_scheme_is_one() {
+        let mut names = Vec::new();
+        for Kind { schemes, form, what, page, example, .. } in KINDS {
+            let name = schemes.first().expect("a scheme").name;
+            let shown = [name, ":"].concat();
+            assert!(form.starts_with(&shown) && example.starts_with(&shown), "{form}, {example}");
+            assert!(!what.is_empty() && !page.is_empty(), "{name}");
+            for scheme in *schemes {
+                assert!(!names.contains(&scheme.name), "{} twice", scheme.name);
+                names.push(scheme.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_example_is_a_target_of_its_kind_with_each_of_its_schemes() {
+        for kind in KINDS {
+            let target = kind.example.split(' ').next().expect("a target");
+            for scheme in kind.schemes {
+                let typed = target.replacen(kind.name(), scheme.name, 1);
+                let (found, read) = read(&Text::plain(typed.as_str())).expect(&typed);
+                assert_eq!((found.name(), read.scheme), (kind.name(), scheme), "{typed}");
+            }
+        }
+    }
+
+    #[test]
+    fn ports_and_other_schemes_stand_in_the_help() {
+        let told = |name| KINDS.iter().find(|kind| kind.name() == name).map(Kind::told);
+        let http = "the status is accepted, every --expect holds (80); https:// (443)";
+        assert_eq!(told("http").as_deref(), Some(http));
+        assert_eq!(told("tcp").as_deref(), Some("a connection opens, --expect holds"));
+        #[cfg(feature = "services")]
+        assert_eq!(told("redis").as_deref(), Some("PING gets PONG (6379); rediss://"));
+    }
+}
