@@ -5,6 +5,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`exit`] | the table of exit codes |
+//! | [`dropin`] | words of `curl`, `sh` and the like → an expression over native arguments |
 //! | [`cli`] | argv → `Command`, `${...}`, help |
 //! | [`plan`] | the checks of a call; runs them |
 //! | [`report`] | text and JSON; stdout and stderr |
@@ -36,6 +37,7 @@ pub mod attempt;
 pub mod checks;
 pub mod cli;
 pub mod deadline;
+pub mod dropin;
 pub mod exit;
 pub mod file;
 pub mod input;

@@ -13,6 +13,8 @@ use healthcheck::checks::local::{pid, procfs as proc};
 #[cfg(feature = "services")]
 use healthcheck::checks::service as s;
 use healthcheck::cli::{self, Command};
+use healthcheck::dropin::expr::Expr;
+use healthcheck::dropin::{self, World};
 use healthcheck::input::{Authority, Text, target, value as v};
 #[cfg(feature = "services")]
 use healthcheck::net::stream::recognise;
@@ -27,6 +29,7 @@ pub type Body = (&'static str, fn(&[u8]));
 pub const ALL: &[Body] = &[
     ("args", args),
     ("expand", expand),
+    ("dropin", dropin),
     ("url", url),
     ("redirect", redirect),
     ("value", value),
@@ -114,6 +117,44 @@ fn args(data: &[u8]) {
         Ok(Command::Run(plan, _)) => assert!((1..=64).contains(&plan.checks.len())),
         Ok(Command::Help | Command::Version | Command::Install(_)) => {}
         Err(usage) => assert!(!usage.to_string().is_empty()),
+    }
+}
+
+/// A shell's text never is healthy where every check in it is not, but where one of its words says
+/// so; and the arguments that it amounts to are read like those of a command line.
+fn dropin(data: &[u8]) {
+    let data = typed(data);
+    let world = World {
+        variable: &|name| variable(OsStr::from_bytes(name)).map(OsString::into_vec),
+        file: &|_| Some(b"42\n".to_vec()),
+    };
+    let words = [b"sh", b"-c".as_slice(), data].map(<[u8]>::to_vec);
+    let Ok(expr) = dropin::read(words.to_vec(), world) else { return };
+    let says = ["true", "exit", ":", "!", "if", "echo", "printf", "test", "[", "cat", "grep", "-v"];
+    let said = |text: &str| data.windows(text.len()).any(|window| window == text.as_bytes());
+    if never(&expr) {
+        assert!(says.iter().any(|text| said(text)), "{expr:?}");
+    }
+}
+
+/// What `expr` comes to when no check is healthy.
+fn never(expr: &Expr) -> bool {
+    match expr {
+        Expr::Settled(healthy, why) => {
+            assert!(!healthy || !why.is_empty());
+            *healthy
+        }
+        Expr::Native(arguments) => {
+            let arguments = arguments.iter().cloned().map(OsString::from_vec).collect();
+            if let Err(usage) = cli::parse(arguments, &variable) {
+                assert!(!usage.to_string().is_empty());
+            }
+            false
+        }
+        Expr::Not(inner) => !never(inner),
+        Expr::And(pair) => pair.iter().all(never),
+        Expr::Or(pair) => pair.iter().any(never),
+        Expr::Within(_, inner) => never(inner),
     }
 }
 

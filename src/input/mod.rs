@@ -4,6 +4,7 @@
 
 pub mod flags;
 pub mod options;
+pub mod pattern;
 pub mod secret;
 pub mod target;
 pub mod value;

@@ -42,6 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("checks", &["deadline", "verdict", "attempt", "input", "file", "text", "parallel", "net"]),
     ("signal", &[]),
     ("plan", &["deadline", "verdict", "attempt", "checks", "signal", "parallel"]),
+    ("dropin", &["input", "verdict", "text"]),
     ("cli", &["input", "checks", "plan", "file", "text"]),
     ("report", &["verdict", "plan", "cli"]),
     ("install", &["file", "verdict", "net"]),
