@@ -1,6 +1,7 @@
 //! `healthcheck`: one question, answered with the exit code: is this container healthy?
 //!
 //! The way of the data: argv → [`plan::Plan`] → [`plan::Report`] → exit code.
+//! The modules are `pub` for the tests and the fuzzers: none of them is an API, and any may change.
 //!
 //! | module | owns |
 //! |---|---|
