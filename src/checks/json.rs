@@ -84,12 +84,13 @@ impl Wanted {
         };
         let what = match self.pointer.as_str() {
             "" => "JSON".into(),
-            pointer => format!("JSON {}", quote(pointer.as_bytes())),
+            pointer => format!("JSON field {}", quote(pointer.as_bytes())),
         };
         // As it would stand in the body.
         let quoted = got.starts_with('"') && got == self.value;
         let hint = if quoted { "a string is given without its quotes" } else { "" };
-        Err(Failure::mismatch(&what, &got, &quote(self.value.as_bytes())).with(hint))
+        let failure = Failure::mismatch(&what, &got, &quote(self.value.as_bytes()));
+        Err(failure.with(hint).with(&quote(body)))
     }
 }
 
@@ -305,7 +306,16 @@ mod tests {
     fn judge(text: &str, body: impl AsRef<[u8]>) -> String {
         match wanted(text).judge(body.as_ref()) {
             Ok(()) => "healthy".into(),
-            Err(failure) => failure.to_string(),
+            Err(failure) => {
+                let words = failure.to_string();
+                // What is shown of the body stands last, here and in front of the pointer's own.
+                let shown = format!(": {}", quote(body.as_ref()));
+                assert!(words.ends_with(&shown) || body.as_ref().is_empty(), "{words}");
+                match words.starts_with("JSON") {
+                    true => words[..words.len() - shown.len()].to_owned(),
+                    false => words,
+                }
+            }
         }
     }
 
@@ -350,7 +360,7 @@ mod tests {
             assert_eq!(judge(text, body), "healthy", "{text}");
         }
         assert_eq!(judge("=bar", body), "JSON is an object, want bar");
-        assert_eq!(judge("/foo=bar", body), "JSON /foo is an array, want bar");
+        assert_eq!(judge("/foo=bar", body), "JSON field /foo is an array, want bar");
         for text in [
             "/foo/2=bar",
             "/foo/-=bar",
@@ -394,35 +404,35 @@ mod tests {
             );
         }
         for (value, text, message) in [
-            ("\"DOWN\"", "UP", "JSON /a \"DOWN\", want UP"),
-            ("\"up\"", "UP", "JSON /a \"up\", want UP"),
+            ("\"DOWN\"", "UP", "JSON field /a \"DOWN\", want UP"),
+            ("\"up\"", "UP", "JSON field /a \"up\", want UP"),
             (
                 "\"UP\"",
                 "\"UP\"",
-                "JSON /a \"UP\", want \"UP\": a string is given without its quotes",
+                "JSON field /a \"UP\", want \"UP\": a string is given without its quotes",
             ),
-            ("\"3.0\"", "3", "JSON /a \"3.0\", want 3"),
-            ("true", "True", "JSON /a true, want True"),
-            ("null", "", "JSON /a null, want "),
+            ("\"3.0\"", "3", "JSON field /a \"3.0\", want 3"),
+            ("true", "True", "JSON field /a true, want True"),
+            ("null", "", "JSON field /a null, want "),
             (
                 "9007199254740993",
                 "9007199254740992",
-                "JSON /a 9007199254740993, want 9007199254740992",
+                "JSON field /a 9007199254740993, want 9007199254740992",
             ),
-            ("-3", "3", "JSON /a -3, want 3"),
-            ("30", "3", "JSON /a 30, want 3"),
-            ("3", "03", "JSON /a 3, want 03"),
-            ("3", "3.", "JSON /a 3, want 3."),
-            ("1e99999999999", "1e99999999998", "JSON /a 1e99999999999, want 1e99999999998"),
+            ("-3", "3", "JSON field /a -3, want 3"),
+            ("30", "3", "JSON field /a 30, want 3"),
+            ("3", "03", "JSON field /a 3, want 03"),
+            ("3", "3.", "JSON field /a 3, want 3."),
+            ("1e99999999999", "1e99999999998", "JSON field /a 1e99999999999, want 1e99999999998"),
             // Beyond all measure: nobody could say that it is the same number.
-            ("1e99999999999999999", "1e1", "JSON /a 1e99999999999999999, want 1e1"),
-            ("{}", "{}", "JSON /a is an object, want {}"),
-            ("[1]", "1", "JSON /a is an array, want 1"),
-            ("\"a\\nb\"", "a", "JSON /a \"a\\nb\", want a"),
+            ("1e99999999999999999", "1e1", "JSON field /a 1e99999999999999999, want 1e1"),
+            ("{}", "{}", "JSON field /a is an object, want {}"),
+            ("[1]", "1", "JSON field /a is an array, want 1"),
+            ("\"a\\nb\"", "a", "JSON field /a \"a\\nb\", want a"),
         ] {
             assert_eq!(judge(&format!("/a={text}"), format!(r#"{{"a":{value}}}"#)), message);
         }
-        assert_eq!(judge("/a=absent", "{}"), "JSON /a absent, want absent");
+        assert_eq!(judge("/a=absent", "{}"), "JSON field /a absent, want absent");
         assert_eq!(judge("=3", " 3\n"), "healthy");
         assert_eq!(judge("=3", "\u{feff}3"), "healthy");
     }
@@ -430,9 +440,12 @@ mod tests {
     #[test]
     fn a_name_twice_on_the_path_is_a_failure() {
         for body in [r#"{"a":1,"a":1}"#, r#"{"a":2,"a":1}"#, r#"{"a":1,"\u0061":2}"#] {
-            assert_eq!(judge("/a=1", body), "JSON /a there twice, want 1", "{body}");
+            assert_eq!(judge("/a=1", body), "JSON field /a there twice, want 1", "{body}");
         }
-        assert_eq!(judge("/a/x=1", r#"{"a":{"x":1},"a":{}}"#), "JSON /a/x there twice, want 1");
+        assert_eq!(
+            judge("/a/x=1", r#"{"a":{"x":1},"a":{}}"#),
+            "JSON field /a/x there twice, want 1"
+        );
         assert_eq!(judge("/a=1", r#"{"b":1,"a":1,"b":2,"c":{"a":1,"a":1}}"#), "healthy");
     }
 

@@ -82,14 +82,18 @@ fn files() {
     aged(&path, 65);
     check(&[&target, "--max-age", "2m"]).healthy("modified 65 s ago");
     check(&[&target, "--max-age=30s"]).unhealthy("modified 65 s ago, want at most 30 s ago");
-    // A clock that was set back makes nothing stale.
+    // A clock that was set back a little makes nothing stale; what is further ahead than that would
+    // stay fresh for as long.
     let future = SystemTime::now() + Duration::from_secs(3600);
     fs::File::options().append(true).open(&path).and_then(|f| f.set_modified(future)).expect("set");
-    check(&[&target, "--max-age", "1s"]).healthy("modified in the future");
+    check(&[&target, "--max-age", "2h"]).healthy(" s in the future in ");
+    check(&[&target, "--max-age", "1s"]).unhealthy(" s in the future, want at most 1 s ago\n");
 
     check(&[&target, "--absent"]).unhealthy("regular file is there, modified ");
     check(&[&format!("{target}.not"), "--absent"]).healthy("absent");
     check(&[&format!("{target}/below"), "--absent"]).healthy("absent");
+    check(&[&format!("{target}//"), "--absent"]).unhealthy("regular file is there, modified ");
+    check(&[&format!("{target}.not/"), "--absent"]).healthy("absent");
     check(&["file:///", "--absent"]).unhealthy("directory is there");
     check(&[&target, "--absent", "--max-age", "1s"]).usage("want --absent alone");
     check(&[&target, "-e", ""]).usage("--expect: text is wanted");
@@ -192,7 +196,11 @@ fn processes_by_number() {
     let folder = Folder::new("pid");
     let own = std::process::id();
     check(&[&format!("pid:{own}")]).healthy(&format!("process {own} ("));
-    check(&["pid:4194303"]).unhealthy("process 4194303 does not exist, want it alive");
+    check(&["pid:4194303"]).unhealthy("process 4194303 does not exist, want it alive\n");
+    // A pid file of the last run, whose number this program itself has got.
+    let mut alone = Command::new("unshare");
+    alone.args(["-rpf", "--mount-proc"]).arg(exe()).arg("pid:1");
+    run(&mut alone).unhealthy("process 1 is this health check itself, want the service\n");
     // A thread of ours: its number can be opened under /proc, but is no process.
     let thread = thread::spawn(|| {
         let own = fs::read_link("/proc/thread-self").expect("a link");
@@ -209,6 +217,10 @@ fn processes_by_number() {
     };
     file(&format!("{own}\n")).healthy("lives");
     file(&format!("  {own}  \n/var/lib\n")).healthy("lives");
+    fs::write(&path, "4194303").expect("a file");
+    aged(&path, 7200);
+    check(&[&target])
+        .unhealthy("does not exist, want it alive: the pid file was written 7200 s ago\n");
     for (content, message) in [
         ("", "with nothing in it"),
         ("\n", "with an empty first line"),
@@ -344,8 +356,11 @@ fn disks_and_memory() {
     check(&["disk:///none"]).unhealthy("opening /none: No such file");
     check(&["disk:///proc"]).unhealthy("file system without a size, want one with room");
     check(&["disk:///", "--min-free", "lots"]).usage("--min-free: a size or percentage is wanted");
-    check(&["memory:", "--max-used", "100%"]).healthy("%) used");
-    check(&["memory:", "--max-used", "0%"]).unhealthy(", want at most 0%");
+    let run = check(&["memory:", "--max-used", "100%"]);
+    let whose = ["of the cgroup's limit", "of the host: no cgroup of this process has a limit"];
+    run.healthy("%) used, of the ");
+    assert!(whose.iter().any(|whose| run.out.contains(whose)), "{run:?}");
+    check(&["memory:", "--max-used", "0%"]).unhealthy(", want at most 0%: of the ");
     check(&["memory:x"]).usage("want memory: and nothing behind it");
 }
 
@@ -531,7 +546,8 @@ fn many_processes_take_six_system_calls_each() {
     let env = || Command::new("env");
     let worker = many(env(), "process:worker", &["--min-count", "1999", "--max-count", "1999"]);
     assert!(worker.contains(": 1999 alive among 1999 processes in "), "{worker}");
-    let none = "unhealthy: process:none: found 0 alive among 1999 processes, want at least 1\n";
+    let none = "unhealthy: process:none: found 0 alive among 1999 processes, want at least 1: \
+                compared with comm and the file name of argv[0]; seen: worker\n";
     assert_eq!(many(env(), "process:none", &[]), none);
     // Several threads share them. A busy machine takes its time, so calls are counted; those of the
     // programs that start it among them.

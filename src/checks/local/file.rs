@@ -1,11 +1,11 @@
 //! `file:///path`: it exists, and is as fresh, as large and of the content that is wanted.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use rustix::fs::{FileType, Stat, lstat};
+use rustix::fs::{FileType, lstat};
 use rustix::io::Errno;
 
-use super::{Size, kind, look, look_for, path, word};
+use super::{Size, age, ago, kind, look, look_for, path, word};
 use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::file::open_now;
@@ -58,10 +58,14 @@ impl Check for File {
                     (None, []) => look(&self.path, attempt)?,
                     _ => look_for(FileType::RegularFile, &self.path, attempt)?,
                 };
-                let age = age(&found);
-                if let Some(most) = max_age.filter(|most| age.is_some_and(|age| age > *most)) {
+                // A date a little in the future is of a clock that was set back; one further away
+                // than that would stay fresh for as long.
+                let age = match age(&found) {
+                    Ok(age) | Err(age) => age,
+                };
+                if let Some(most) = max_age.filter(|most| age > *most) {
                     let want = format!("at most {} ago", Span(most));
-                    return Err(Failure::mismatch("modified", &ago(age), &want));
+                    return Err(Failure::mismatch("modified", &ago(&found), &want));
                 }
                 let size = u64::try_from(found.st_size).unwrap_or(0);
                 if let Some(least) = min_size.filter(|least| size < *least) {
@@ -75,7 +79,7 @@ impl Check for File {
                     FileType::RegularFile => Size(size).to_string(),
                     other => word(other).into(),
                 };
-                Healthy::saw(format!("{what}, modified {}", ago(age)))
+                Healthy::saw(format!("{what}, modified {}", ago(&found)))
             }
         }
     }
@@ -85,9 +89,16 @@ impl File {
     /// Not even as a link to nothing: some programs lock with those.
     fn absent(&self, attempt: &Attempt<'_>) -> Verdict {
         attempt.enter(Step::Open, &quote(&self.path));
-        match lstat(path(&self.path)) {
+        // What is called `x/` is no folder where `x` is a file, but it is not absent (ENOTDIR).
+        let mut named = self.path.as_slice();
+        while let [more @ .., b'/'] = named
+            && !more.is_empty()
+        {
+            named = more;
+        }
+        match lstat(path(named)) {
             Ok(found) => {
-                let got = format!("is there, modified {}", ago(age(&found)));
+                let got = format!("is there, modified {}", ago(&found));
                 Err(Failure::mismatch(word(kind(&found)), &got, "it absent"))
             }
             // Where a parent is missing or is a file, nothing can be.
@@ -127,22 +138,5 @@ impl File {
             window.copy_within(from..filled, 0);
             filled -= from;
         }
-    }
-}
-
-/// `None` when it was modified in the future: a clock that was set back makes no file stale.
-fn age(found: &Stat) -> Option<Duration> {
-    let nanos = u32::try_from(found.st_mtime_nsec).unwrap_or(0);
-    let modified = Duration::new(u64::try_from(found.st_mtime).unwrap_or(0), nanos);
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
-        .checked_sub(modified)
-}
-
-fn ago(age: Option<Duration>) -> String {
-    match age {
-        Some(age) => format!("{} ago", Span(age)),
-        None => "in the future".into(),
     }
 }

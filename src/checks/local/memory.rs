@@ -9,6 +9,7 @@ use super::{Percent, Size, share};
 use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Flag, Options, Target, Usage, value};
+use crate::text::contains;
 use crate::verdict::{Failure, Healthy, Step, Verdict};
 
 /// How much of the memory may be in use, in hundredths of a percent.
@@ -57,19 +58,24 @@ impl Check for Memory {
     /// Reads the cgroup's files, or the host's.
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let most = u64::from(self.most);
-        let Use { used, limit } = tightest(ROOT, attempt)?;
+        let (Use { used, limit }, whose) = tightest(ROOT, attempt)?;
         let part = share(used, limit).unwrap_or(10_000);
         let got = format!("{} of {} ({})", Size(used), Size(limit), Percent(part));
         match part <= most {
-            true => Healthy::saw(got + " used"),
-            false => Err(Failure::mismatch("used", &got, &format!("at most {}", Percent(most)))),
+            true => Healthy::saw([&got, " used, ", whose].concat()),
+            false => {
+                let want = format!("at most {}", Percent(most));
+                Err(Failure::mismatch("used", &got, &want).with(whose))
+            }
         }
     }
 }
 
 /// The fullest of the cgroups from this process's own up to the one that is mounted, since any of
-/// their limits may strike; the host when none has a limit.
-fn tightest(root: Root<'_>, attempt: &Attempt<'_>) -> Result<Use, Failure> {
+/// their limits may strike; the host when none has a limit. And whose limit it is, in words.
+fn tightest(root: Root<'_>, attempt: &Attempt<'_>) -> Result<(Use, &'static str), Failure> {
+    /// Whose memory it is.
+    const HOST: &str = "of the host: no cgroup of this process has a limit";
     let read = |path: &str| read(root, path, attempt);
     root.own_pid(attempt)?;
     let host = read("/proc/meminfo").map_err(|error| attempt.io(error))?;
@@ -77,7 +83,7 @@ fn tightest(root: Root<'_>, attempt: &Attempt<'_>) -> Result<Use, Failure> {
     let (Some(total), Some(available)) = (kib("MemTotal"), kib("MemAvailable")) else {
         return Err(attempt.protocol("want the fields MemTotal and MemAvailable"));
     };
-    let host = Use { used: total.saturating_sub(available), limit: total };
+    let host = (Use { used: total.saturating_sub(available), limit: total }, HOST);
     let own = match read("/proc/self/cgroup") {
         // A kernel without cgroups.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(host),
@@ -86,21 +92,26 @@ fn tightest(root: Root<'_>, attempt: &Attempt<'_>) -> Result<Use, Failure> {
     let Some((version, path)) = procfs::cgroup(&own) else { return Ok(host) };
     let mounts = read("/proc/self/mountinfo").map_err(|error| attempt.io(error))?;
     let Some((at, mut below)) = procfs::mount(&mounts, version, path) else {
-        return Err(attempt.protocol("want the cgroups mounted: their limit cannot be seen"));
+        return Err(attempt.protocol(match contains(&mounts, b" /../") {
+            true => {
+                "the host's cgroups are mounted here, want this container's own: its limit cannot be seen"
+            }
+            false => "want the cgroups mounted: their limit cannot be seen",
+        }));
     };
     let files = if version == Version::V1 { V1 } else { V2 };
     let mut fullest: Option<Use> = None;
     let part = |one: Use| share(one.used, one.limit).unwrap_or(u64::MAX);
     loop {
         let folder = String::from_utf8_lossy(&[at, below].concat()).into_owned();
-        let found = limited(root, &folder, host.limit, &files, attempt)?;
+        let found = limited(root, &folder, total, &files, attempt)?;
         if found.is_some_and(|found| fullest.is_none_or(|other| part(found) > part(other))) {
             fullest = found;
         }
         let Some(slash) = below.iter().rposition(|byte| *byte == b'/') else { break };
         below = below.get(..slash).unwrap_or_default();
     }
-    Ok(fullest.unwrap_or(host))
+    Ok(fullest.map_or(host, |fullest| (fullest, "of the cgroup's limit")))
 }
 
 /// One cgroup's use of its limit; `None` when it has none, or one of what the host has or more.
@@ -174,12 +185,31 @@ mod tests {
     }
 
     fn say(tree: &Tree) -> Result<Use, String> {
-        tightest(Root(&tree.0), &attempt()).map_err(|failure| failure.to_string())
+        tightest(Root(&tree.0), &attempt())
+            .map(|found| found.0)
+            .map_err(|failure| failure.to_string())
     }
 
     const HOST: Use = Use { used: 512_000 * 1024, limit: 1_024_000 * 1024 };
     const V2: &str = "30 25 0:26 / /cg rw - cgroup2 cgroup rw\n";
     const V1: &str = "35 31 0:32 /docker/abc /cg ro - cgroup cgroup rw,memory\n";
+
+    #[test]
+    fn the_cgroups_of_the_host_tell_nothing_of_this_container() {
+        // As a container with a cgroup namespace of its own sees the host's mount.
+        let host = "30 25 0:26 /../.. /cg rw - cgroup2 cgroup rw\n";
+        let behind = tree("memory-behind", "0::/\n", host);
+        cgroup(&behind, "/cg", "max", 32 * MIB, "");
+        let wrong = say(&behind).expect_err("the host's");
+        assert!(wrong.ends_with(
+            "the host's cgroups are mounted here, want this container's own: its limit cannot be seen"
+        ));
+        // Its own beside it is found.
+        let own = "31 25 0:26 / /own rw - cgroup2 cgroup rw\n";
+        let both = tree("memory-both", "0::/\n", &[host, own].concat());
+        cgroup(&both, "/own", "67108864", 32 * MIB, "");
+        assert_eq!(say(&both), Ok(Use { used: 32 * MIB, limit: 64 * MIB }));
+    }
 
     #[test]
     fn a_container_of_the_unified_hierarchy() {

@@ -12,12 +12,13 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FileType, Stat, lstat, stat};
 use rustix::io::Errno;
 
 use crate::attempt::Attempt;
-use crate::verdict::{Failure, Step, quote};
+use crate::verdict::{Failure, Span, Step, quote};
 
 /// The path that is meant; any bytes.
 fn path(bytes: &[u8]) -> &Path {
@@ -61,6 +62,22 @@ fn word(kind: FileType) -> &'static str {
         FileType::CharacterDevice => "character device",
         FileType::BlockDevice => "block device",
         _ => "unknown",
+    }
+}
+
+/// How long ago it was modified; as an error, in how long it will have been.
+fn age(found: &Stat) -> Result<Duration, Duration> {
+    let nanos = u32::try_from(found.st_mtime_nsec).unwrap_or(0);
+    let modified = Duration::new(u64::try_from(found.st_mtime).unwrap_or(0), nanos);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    now.checked_sub(modified).ok_or_else(|| modified.saturating_sub(now))
+}
+
+/// The same in words.
+fn ago(found: &Stat) -> String {
+    match age(found) {
+        Ok(age) => format!("{} ago", Span(age)),
+        Err(ahead) => format!("{} in the future", Span(ahead)),
     }
 }
 

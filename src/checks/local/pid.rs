@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid as ProcessId, test_kill_process};
 
 use super::procfs::{ROOT, Root, field, lives, number};
-use super::{look_for, path};
+use super::{ago, look_for, path};
 use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::file;
@@ -43,21 +43,28 @@ impl Check for Pid {
 
     /// Reads the file, if any, then `/proc/PID/status`.
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
-        let pid = match self {
-            Pid::Number(pid) => *pid,
-            Pid::File(path) => in_file(path, attempt)?,
-        };
-        alive(pid, ROOT, attempt)
+        match self {
+            Pid::Number(pid) => alive(*pid, ROOT, attempt),
+            Pid::File(path) => {
+                let (pid, age) = in_file(path, attempt)?;
+                // Left over by a run that did not end in order, most often.
+                alive(pid, ROOT, attempt)
+                    .map_err(|failure| failure.with(&["the pid file was written ", &age].concat()))
+            }
+        }
     }
 }
 
 /// The number in a pid file. As the Filesystem Hierarchy Standard (3.15.2) asks of readers, white
 /// space around it, a missing newline, leading zeros and further lines do not matter.
-fn in_file(at: &[u8], attempt: &Attempt<'_>) -> Result<u32, Failure> {
-    look_for(FileType::RegularFile, at, attempt)?;
+///
+/// Behind it, how long ago it was written.
+fn in_file(at: &[u8], attempt: &Attempt<'_>) -> Result<(u32, String), Failure> {
+    let found = look_for(FileType::RegularFile, at, attempt)?;
     let content = file::read(path(at), 4096).map_err(|error| attempt.io(error))?;
     let end = content.iter().position(|byte| *byte == b'\n').map_or(content.len(), |at| at + 1);
     pid(content.get(..end).unwrap_or_default())
+        .map(|pid| (pid, ago(&found)))
         .map_err(|got| Failure::mismatch("pid file", &format!("with {got}"), "a process id"))
 }
 
@@ -87,6 +94,11 @@ pub fn pid(text: &[u8]) -> Result<u32, Wrong> {
 }
 
 fn alive(pid: u32, root: Root<'_>, attempt: &Attempt<'_>) -> Verdict {
+    // After a restart a pid file of the last run may name whoever got the number: this program too.
+    if number(&root.own_pid(attempt)?) == Some(pid.into()) {
+        let what = format!("process {pid}");
+        return Err(Failure::mismatch(&what, "is this health check itself", "the service"));
+    }
     let path = format!("/proc/{pid}/status");
     attempt.enter(Step::Open, &path);
     let status = match root.read(&path) {
@@ -180,6 +192,7 @@ mod tests {
         let file = |content: &str| {
             tree.write("/app.pid", content);
             in_file(tree.path("/app.pid").as_os_str().as_encoded_bytes(), &attempt())
+                .map(|(pid, _)| pid)
                 .map_err(|failure| failure.to_string())
         };
         assert_eq!(file("42\n"), Ok(42));

@@ -201,7 +201,8 @@ pub enum Version {
 ///
 /// A container has its own cgroup mounted; a mount of others, of the whole host's say, does not
 /// count where there is a better one. A path that no mount has (it begins with `/..` outside of
-/// the cgroup namespace) is taken for what is mounted.
+/// the cgroup namespace) is taken for what is mounted. A mount whose root begins so is of cgroups
+/// above this process's own, the host's: which of them is its own cannot be seen.
 pub fn mount<'a>(
     mut lines: &'a [u8],
     version: Version,
@@ -221,7 +222,7 @@ pub fn mount<'a>(
             }
             _ => false,
         };
-        if !memory {
+        if !memory || root.starts_with(b"/..") {
             continue;
         }
         let top = root.strip_suffix(b"/").unwrap_or(root);
