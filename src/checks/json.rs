@@ -3,49 +3,116 @@
 //! The text is walked once, and no tree is built: what does not lie on the pointer's path is only
 //! checked for being JSON.
 
+use std::cmp::Ordering::{self, Equal, Greater, Less};
+
 use hifijson::escape::Lex as _;
 use hifijson::num::Lex as _;
 use hifijson::token::Lex as _;
 use hifijson::{Error, Expect, Read as _, SliceLexer, str};
 
 use crate::input::value;
-use crate::text::{Wrong, split_once};
+use crate::text::Wrong;
 use crate::verdict::{Failure, quote};
 
-/// A pointer and the value wanted there.
+/// A pointer and what is wanted there.
 #[derive(Debug)]
 pub struct Wanted {
     /// As typed, for messages.
     pointer: String,
     /// The pointer's tokens, unescaped.
     tokens: Vec<String>,
-    value: String,
+    operator: Operator,
+    /// One or, of `=`, several, each good enough.
+    values: Vec<String>,
+    /// What stands behind the pointer as typed, a plain `=` left out: for messages.
+    want: String,
 }
 
+/// How the value is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operator {
+    Equal,
+    Unequal,
+    Less,
+    AtMost,
+    Greater,
+    AtLeast,
+}
+
+/// As they are written, longer ones first.
+const OPERATORS: &[(&str, Operator)] = &[
+    ("!=", Operator::Unequal),
+    ("<=", Operator::AtMost),
+    (">=", Operator::AtLeast),
+    ("=", Operator::Equal),
+    ("<", Operator::Less),
+    (">", Operator::Greater),
+];
+
 impl Wanted {
-    /// `POINTER=VALUE`; the first `=` ends the pointer.
+    /// `POINTER=VALUE`, `POINTER=VALUE|VALUE`, and of numbers `POINTER<VALUE` and the like. The first
+    /// operator ends the pointer; behind a backslash it is part of a key, as `|` is of a value.
     pub fn parse(given: &[u8]) -> Result<Self, Wrong> {
         const WANT: &str = "POINTER=VALUE is wanted, with a pointer of RFC 6901: /status=UP";
-        let (pointer, value) = split_once(value::utf8(given)?, b'=').ok_or(WANT)?;
-        let mut tokens: Vec<String> = Vec::new();
-        let mut rest = pointer.chars();
-        while let Some(c) = rest.next() {
+        let mut rest = value::utf8(given)?;
+        let (mut pointer, mut tokens) = (String::new(), Vec::<String>::new());
+        let (sign, operator) = loop {
+            if let Some(found) = OPERATORS.iter().find(|(sign, _)| rest.starts_with(sign)) {
+                break *found;
+            }
+            let escaped = rest.strip_prefix('\\').filter(|after| after.starts_with(SIGNS));
+            let mut chars = escaped.unwrap_or(rest).chars();
+            let c = chars.next().ok_or(WANT)?;
+            pointer.push(c);
             match (c, tokens.last_mut()) {
-                ('/', _) => {
-                    tokens.push(String::new());
-                    continue;
-                }
+                ('/', _) => tokens.push(String::new()),
                 // The empty pointer is the whole text; any other starts with '/' (section 3).
                 (_, None) => return Err(WANT.into()),
-                ('~', Some(token)) => match rest.next() {
-                    Some('0') => token.push('~'),
-                    Some('1') => token.push('/'),
-                    _ => return Err("~0 or ~1 is wanted where the pointer has a ~".into()),
-                },
+                ('~', Some(token)) => {
+                    let code = chars.next();
+                    token.push(match code {
+                        Some('0') => '~',
+                        Some('1') => '/',
+                        _ => return Err("~0 or ~1 is wanted where the pointer has a ~".into()),
+                    });
+                    pointer.extend(code);
+                }
                 (c, Some(token)) => token.push(c),
             }
+            rest = chars.as_str();
+        };
+        let text = rest.get(sign.len()..).unwrap_or_default();
+        let values = match operator {
+            Operator::Equal => alternatives(text),
+            _ => vec![text.to_owned()],
+        };
+        let compares = !matches!(operator, Operator::Equal | Operator::Unequal);
+        if compares && Number::parse(text.as_bytes()).is_none() {
+            return Err(["a number is wanted behind ", sign].concat().into());
         }
-        Ok(Self { pointer: pointer.into(), tokens, value: value.into() })
+        let want = if operator == Operator::Equal { text } else { rest };
+        Ok(Self { pointer, tokens, operator, values, want: want.to_owned() })
+    }
+
+    /// Whether a string, or what is `raw` in the text, is what is wanted.
+    fn fits(&self, found: &[u8], raw: bool) -> bool {
+        let order = |value: &str| {
+            let wanted = Number::parse(value.as_bytes()).filter(|_| raw)?;
+            Some(Number::parse(found)?.order(&wanted))
+        };
+        let same = |value: &String| found == value.as_bytes() || order(value) == Some(Equal);
+        let than = |wanted: &[Ordering]| {
+            let order = self.values.first().and_then(|value| order(value));
+            order.is_some_and(|order| wanted.contains(&order))
+        };
+        match self.operator {
+            Operator::Equal => self.values.iter().any(same),
+            Operator::Unequal => !self.values.iter().any(same),
+            Operator::Less => than(&[Less]),
+            Operator::AtMost => than(&[Less, Equal]),
+            Operator::Greater => than(&[Greater]),
+            Operator::AtLeast => than(&[Greater, Equal]),
+        }
     }
 
     /// Whether `body` is one JSON text that has the value there.
@@ -57,7 +124,7 @@ impl Wanted {
     pub fn judge(&self, body: &[u8]) -> Result<(), Failure> {
         let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let mut lexer = SliceLexer::new(text);
-        let mut search = Search { value: &self.value, found: Found::Absent, text: Vec::new() };
+        let mut search = Search { wanted: self, found: Found::Absent, text: Vec::new() };
         let mut walked = lexer.exactly_one(SliceLexer::ws_peek, |next, lexer| {
             search.value(next, lexer, Some(&self.tokens), DEPTH)
         });
@@ -87,11 +154,33 @@ impl Wanted {
             pointer => format!("JSON field {}", quote(pointer.as_bytes())),
         };
         // As it would stand in the body.
-        let quoted = got.starts_with('"') && got == self.value;
+        let quoted = got.starts_with('"') && self.values.contains(&got);
         let hint = if quoted { "a string is given without its quotes" } else { "" };
-        let failure = Failure::mismatch(&what, &got, &quote(self.value.as_bytes()));
+        let failure = Failure::mismatch(&what, &got, &quote(self.want.as_bytes()));
         Err(failure.with(hint).with(&quote(body)))
     }
+}
+
+/// What may stand behind a backslash in a pointer, to be part of a key.
+const SIGNS: [char; 4] = ['=', '<', '>', '!'];
+
+/// `a|b` is two; `a\|b` is one.
+fn alternatives(text: &str) -> Vec<String> {
+    let mut all = vec![String::new()];
+    let mut escaped = false;
+    for c in text.chars() {
+        match (c, all.last_mut()) {
+            ('|', _) if !escaped => all.push(String::new()),
+            ('|', Some(last)) => {
+                // The backslash in front of it.
+                last.pop();
+                last.push('|');
+            }
+            (c, last) => last.into_iter().for_each(|last| last.push(c)),
+        }
+        escaped = c == '\\';
+    }
+    all
 }
 
 /// The deepest nesting: each level takes a frame of the stack. As serde_json has it.
@@ -108,7 +197,7 @@ enum Found {
 }
 
 struct Search<'a> {
-    value: &'a str,
+    wanted: &'a Wanted,
     found: Found,
     /// The string that was read last.
     text: Vec<u8>,
@@ -143,7 +232,7 @@ impl Search<'_> {
             b'"' => {
                 self.string(lexer.discarded())?;
                 if here {
-                    self.note(match self.text == self.value.as_bytes() {
+                    self.note(match self.wanted.fits(&self.text, false) {
                         true => Found::Equal,
                         false => Found::Other(format!("\"{}\"", quote(&self.text))),
                     });
@@ -160,10 +249,8 @@ impl Search<'_> {
         }
         if here {
             let raw = start.get(..start.len() - lexer.as_slice().len()).unwrap_or_default();
-            let same = raw == self.value.as_bytes()
-                || Number::parse(raw)
-                    .is_some_and(|n| Number::parse(self.value.as_bytes()) == Some(n));
-            self.note(if same { Found::Equal } else { Found::Other(quote(raw)) });
+            let fits = self.wanted.fits(raw, true);
+            self.note(if fits { Found::Equal } else { Found::Other(quote(raw)) });
         }
         Ok(())
     }
@@ -242,7 +329,6 @@ impl Search<'_> {
 
 /// A number of JSON, exactly: `digits` times ten to the `exponent`. Neither end of the digits is a
 /// zero, so that equal amounts are equal texts.
-#[derive(PartialEq, Eq)]
 struct Number {
     negative: bool,
     digits: Vec<u8>,
@@ -293,6 +379,20 @@ impl Number {
             false => Some(Self { negative, digits, exponent }),
         }
     }
+
+    /// Which of the two amounts is the larger one.
+    fn order(&self, other: &Self) -> Ordering {
+        // Its sign; how far in front of the point the first digit stands; the digits.
+        let key = |n: &Self| match (n.digits.is_empty(), n.negative) {
+            (true, _) => (0, 0),
+            (false, true) => (-1, n.exponent.saturating_add(n.digits.len() as i64)),
+            (false, false) => (1, n.exponent.saturating_add(n.digits.len() as i64)),
+        };
+        let ((sign, height), (other_sign, other_height)) = (key(self), key(other));
+        let amounts = height.cmp(&other_height).then_with(|| self.digits.cmp(&other.digits));
+        let amounts = if sign < 0 { amounts.reverse() } else { amounts };
+        sign.cmp(&other_sign).then(amounts)
+    }
 }
 
 #[cfg(test)]
@@ -329,8 +429,8 @@ mod tests {
         ] {
             let wanted = wanted(text);
             assert_eq!(
-                (wanted.tokens, wanted.value),
-                (tokens.iter().map(|t| (*t).into()).collect(), value.into()),
+                (wanted.tokens, wanted.values),
+                (tokens.iter().map(|t| (*t).into()).collect(), vec![value.into()]),
                 "{text}"
             );
         }
@@ -338,6 +438,61 @@ mod tests {
             assert!(Wanted::parse(text.as_bytes()).is_err(), "{text}");
         }
         assert!(Wanted::parse(b"/\xff=1").is_err());
+    }
+
+    #[test]
+    fn operators() {
+        let body = r#"{"n":5,"s":"green","f":-0.5,"big":9007199254740993,"a=b":1,"<":2,"x|y":"p|q","no":null}"#;
+        for text in [
+            "/n<6",
+            "/n<5.01",
+            "/n<=5",
+            "/n<=5.0e0",
+            "/n>4",
+            "/n>=5",
+            "/n!=4",
+            "/n!=five",
+            "/n>-1e9",
+            "/f<0",
+            "/f>-1",
+            "/f<=-0.5",
+            "/f>-0.51",
+            "/f!=0",
+            "/big>9007199254740992",
+            "/big<9007199254740994",
+            "/big<1e16",
+            "/big>9.007e15",
+            "/s=green|yellow",
+            "/s=yellow|green",
+            "/s!=red",
+            "/a\\=b=1",
+            "/\\<=2",
+            "/x|y=p\\|q",
+            "/n=3|5.0",
+            "/no!=1",
+        ] {
+            assert_eq!(judge(text, body), "healthy", "{text}");
+        }
+        for (text, words) in [
+            ("/n<5", "JSON field /n 5, want <5"),
+            ("/n<=4.99", "JSON field /n 5, want <=4.99"),
+            ("/n>5", "JSON field /n 5, want >5"),
+            ("/n>=6", "JSON field /n 5, want >=6"),
+            ("/n!=5.0", "JSON field /n 5, want !=5.0"),
+            ("/s<5", "JSON field /s \"green\", want <5"),
+            ("/no<5", "JSON field /no null, want <5"),
+            ("/s!=green", "JSON field /s \"green\", want !=green"),
+            ("/s=red|yellow", "JSON field /s \"green\", want red|yellow"),
+            ("/none!=1", "JSON field /none absent, want !=1"),
+            ("/f>-0.5", "JSON field /f -0.5, want >-0.5"),
+            ("/x|y=p|q", "JSON field /x|y \"p|q\", want p|q"),
+        ] {
+            assert_eq!(judge(text, body), words);
+        }
+        assert_eq!(judge("!=1", "[]"), "JSON is an array, want !=1");
+        for text in ["/n<", "/n>x", "/n>=05", "/n<=1e", "/n\\=1", "/n!"] {
+            assert!(Wanted::parse(text.as_bytes()).is_err(), "{text}");
+        }
     }
 
     /// The examples of RFC 6901 section 5.

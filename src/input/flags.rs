@@ -144,7 +144,7 @@ pub static ROWS: &[Row] = &[
     row(Http, Flag::User, Some('u'), "user", Value("USER:PASS"), "Basic authentication"),
     row(Http, Flag::Status, None, "status", Value("LIST"), "accepted: 200 or 200,204 or 200-299 or 2xx (200-399)"),
     row(Http, Flag::Follow, None, "follow", Maybe("[N]"), "follow up to N redirects (10) on the same host"),
-    repeatable(row(Http, Flag::ExpectJson, None, "expect-json", Value("POINTER=VALUE"), "the JSON body has VALUE at the RFC 6901 pointer; repeatable")),
+    repeatable(row(Http, Flag::ExpectJson, None, "expect-json", Value("POINTER=VALUE"), "VALUE or A|B is at the RFC 6901 pointer; also != < <= > >= N; repeatable")),
     repeatable(row(Http, Flag::ExpectHeader, None, "expect-header", Value("NAME: VALUE"), "a response header contains VALUE; NAME alone: is there; repeatable")),
 
     repeatable(row(Network, Flag::Expect, Some('e'), "expect", Value("TEXT"), "TEXT is in the body, the reply, the file; repeatable")),
