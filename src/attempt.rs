@@ -1,16 +1,18 @@
 //! One try of one check under way: its deadline, the step it is in, and who hears of it.
 
-use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 
 use crate::deadline::Deadline;
 use crate::verdict::{Failure, Span, Stage, Step, millis};
+use crate::wait::{End, Signals, Woken, wait};
 
 /// Where lines for stderr go, and which are wanted.
 #[derive(Clone, Copy)]
@@ -27,16 +29,18 @@ pub struct Log {
 /// the probe at its own timeout keeps what was printed, and so the reason.
 const NOTICE: Duration = Duration::from_secs(1);
 
-/// The one object that blocking code is handed: it knows how long, where, and for whom.
+/// The one object that blocking code is handed: it knows how long, where, and for whom. Another
+/// thread may ask it where the check is, should the check's own thread be stuck.
 pub struct Attempt<'a> {
     label: &'a str,
     started: Instant,
     time: Duration,
-    deadline: Cell<Deadline>,
-    stage: RefCell<Stage>,
-    notice: Cell<Option<Deadline>>,
-    stop: Option<BorrowedFd<'static>>,
-    stopped: Cell<bool>,
+    deadline: Deadline,
+    stage: Mutex<Stage>,
+    /// Nothing (more) is to be said about what is waited for.
+    noticed: AtomicBool,
+    signals: Signals,
+    signalled: AtomicBool,
     log: Log,
 }
 
@@ -44,29 +48,41 @@ impl<'a> Attempt<'a> {
     /// A try of the check `label` that starts now and ends after `time`.
     pub fn new(label: &'a str, time: Duration, log: Log) -> Self {
         let started = Instant::now();
-        let stage = Stage { step: Step::Open, at: String::new() };
         Self {
             label,
             started,
             time,
-            deadline: Cell::new(Deadline::new(started, time)),
-            stage: RefCell::new(stage),
-            notice: Cell::new(log.waiting.then(|| Deadline::new(started, NOTICE))),
-            stop: None,
-            stopped: Cell::new(false),
+            deadline: Deadline::new(started, time),
+            stage: Mutex::new(Stage { step: Step::Open, at: String::new() }),
+            noticed: AtomicBool::new(!log.waiting),
+            signals: None,
+            signalled: AtomicBool::new(false),
             log,
         }
     }
 
-    /// Ends the try as soon as `stop` is readable, as if the deadline had come.
-    pub fn until(mut self, stop: Option<BorrowedFd<'static>>) -> Self {
-        self.stop = stop;
+    /// Ends the try as soon as a signal comes, too.
+    pub fn until(mut self, signals: Signals) -> Self {
+        self.signals = signals;
         self
     }
 
-    /// The end of this try.
+    /// When the time of this try is up; a signal may end it before.
     pub fn deadline(&self) -> Deadline {
-        self.deadline.get()
+        self.deadline
+    }
+
+    /// What has ended this try, if anything has.
+    pub fn end(&self) -> Option<End> {
+        if self.signalled.load(Ordering::Relaxed) {
+            return Some(End::Signal);
+        }
+        self.deadline.remaining().is_none().then_some(End::Deadline)
+    }
+
+    /// What is left of the time, never zero; `None` once the try has ended.
+    pub fn remaining(&self) -> Option<Duration> {
+        self.deadline.remaining().filter(|_| !self.signalled.load(Ordering::Relaxed))
     }
 
     /// How long this try has been running.
@@ -76,13 +92,17 @@ impl<'a> Attempt<'a> {
 
     /// Notes that the check is now at `step` with `at`; every failure from here on says so.
     pub fn enter(&self, step: Step, at: &str) {
-        let mut stage = self.stage.borrow_mut();
+        let mut stage = self.stage();
         stage.step = step;
         stage.at.clear();
         stage.at.push_str(at);
         if self.log.verbose {
             self.say(&*stage);
         }
+    }
+
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A line for `--verbose`, with the time since the start in front; dropped without the option.
@@ -108,25 +128,28 @@ impl<'a> Attempt<'a> {
     fn refused(&self, source: &io::Error) -> Failure {
         match is_late(source) {
             true => self.timed_out(),
-            false => Failure::io(&self.stage.borrow(), source),
+            false => Failure::io(&self.stage(), source),
         }
     }
 
     /// The peer broke its protocol at the present step.
     pub fn protocol(&self, wrong: impl AsRef<str>) -> Failure {
-        Failure::at(&self.stage.borrow(), wrong.as_ref())
+        Failure::at(&self.stage(), wrong.as_ref())
     }
 
-    /// The deadline came at the present step; the time given is named, not by how little it was
-    /// overrun.
+    /// The deadline, or a signal, came at the present step; the time given is named, not by how
+    /// little it was overrun.
     pub fn timed_out(&self) -> Failure {
-        let after = (!self.stopped.get()).then(|| self.elapsed().min(self.time));
-        Failure::timed_out(&self.stage.borrow(), after)
+        let after = match self.end() {
+            Some(End::Signal) => None,
+            Some(End::Deadline) | None => Some(self.elapsed().min(self.time)),
+        };
+        Failure::timed_out(&self.stage(), after)
     }
 
     /// Waits until `fd` is ready for one of `events`, an error on it included; fails with
-    /// [`io::ErrorKind::TimedOut`] (and no number of the system's) when `until`, or the deadline
-    /// of the whole try, comes first.
+    /// [`io::ErrorKind::TimedOut`] (and no number of the system's) when `until`, or the end of the
+    /// whole try, comes first.
     pub fn wait(&self, fd: BorrowedFd<'_>, events: PollFlags, until: Deadline) -> io::Result<()> {
         self.poll(&mut [PollFd::from_borrowed_fd(fd, events)], until)
     }
@@ -135,7 +158,7 @@ impl<'a> Attempt<'a> {
     pub fn sleep(&self, time: Duration) -> io::Result<()> {
         let until = Deadline::after(time);
         match self.poll(&mut [], until) {
-            Err(_) if self.deadline().remaining().is_some() => Ok(()),
+            Err(_) if self.remaining().is_some() => Ok(()),
             end => end,
         }
     }
@@ -148,61 +171,53 @@ impl<'a> Attempt<'a> {
 
     fn poll(&self, fds: &mut [PollFd<'_>], until: Deadline) -> io::Result<()> {
         loop {
-            let pause = self.pause(until)?;
-            let pause = timespec(pause);
-            match self.poll_once(fds, &pause) {
-                _ if self.stopped.get() => return Err(io::ErrorKind::TimedOut.into()),
-                Ok(0) | Err(Errno::INTR) => {}
-                Ok(_) => return Ok(()),
+            match wait(fds, self.signals, self.pause(until)?) {
+                Ok(Woken::Ready) => return Ok(()),
+                Ok(Woken::Late) | Err(Errno::INTR) => {}
+                Ok(Woken::Signal) => {
+                    self.signal();
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
                 Err(error) => return Err(error.into()),
             }
         }
     }
 
-    fn poll_once(&self, fds: &mut [PollFd<'_>], pause: &Timespec) -> Result<usize, Errno> {
-        let Some(stop) = self.stop else {
-            return poll(fds, Some(pause));
-        };
-        let mut all = fds.to_vec();
-        all.push(PollFd::from_borrowed_fd(stop, PollFlags::IN));
-        let ready = poll(&mut all, Some(pause));
-        if all.pop().is_some_and(|stop| !stop.revents().is_empty()) {
-            self.stopped.set(true);
-            // Who waits in turns must not take it for the end of one.
-            self.deadline.set(Deadline::new(self.started, Duration::ZERO));
-        }
-        ready
+    /// Notes that a signal ended this try.
+    pub fn signal(&self) {
+        self.signalled.store(true, Ordering::Relaxed);
     }
 
-    /// For work that waits for nobody but may be long: an error once the deadline has come.
+    /// For work that waits for nobody but may be long: an error once the try has ended.
     pub fn check_deadline(&self) -> Result<(), Failure> {
-        if self.stop.is_some() {
-            // Only to hear of a signal.
-            let _ = self.poll_once(&mut [], &timespec(Duration::ZERO));
+        // Only to hear of a signal.
+        if self.signals.is_some()
+            && wait(&mut [], self.signals, Duration::ZERO) == Ok(Woken::Signal)
+        {
+            self.signal();
         }
-        self.pause(self.deadline()).map(drop).map_err(|late| self.io(late))
+        match self.pause(self.deadline) {
+            Ok(_) if self.end().is_none() => Ok(()),
+            _ => Err(self.timed_out()),
+        }
     }
 
     /// How long may be waited in one go: until the notice is due, `until`, or the deadline.
     fn pause(&self, until: Deadline) -> io::Result<Duration> {
-        let left = until.min(self.deadline()).remaining().ok_or(io::ErrorKind::TimedOut)?;
-        let Some(notice) = self.notice.get() else {
-            return Ok(left);
-        };
-        if let Some(first) = notice.remaining() {
-            return Ok(left.min(first));
-        }
-        self.notice.set(None);
-        (self.log.line)(&format!("waiting: {}: {}", self.label, self.stage.borrow()));
-        Ok(left)
+        let left = until.min(self.deadline).remaining().ok_or(io::ErrorKind::TimedOut)?;
+        Ok(self.notice().map_or(left, |first| left.min(first)))
     }
-}
 
-/// A duration as the kernel takes it.
-pub fn timespec(time: Duration) -> Timespec {
-    Timespec {
-        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: time.subsec_nanos().into(),
+    /// Says once what is waited for, when that is due; until then, in how long it will be.
+    pub fn notice(&self) -> Option<Duration> {
+        if self.noticed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let first = Deadline::new(self.started, NOTICE).remaining();
+        if first.is_none() && !self.noticed.swap(true, Ordering::Relaxed) {
+            (self.log.line)(&format!("waiting: {}: {}", self.label, self.stage()));
+        }
+        first
     }
 }
 
@@ -231,6 +246,26 @@ mod tests {
         assert!(attempt.sleep(Duration::from_millis(1)).is_ok());
         let error = attempt.sleep(Duration::from_secs(5)).expect_err("later than the deadline");
         assert!(attempt.io(error).words() == "timed out after 20 ms while connecting to peer");
+    }
+
+    #[test]
+    fn a_signal_is_an_end_of_its_own_kind() {
+        let (signals, sender) = std::io::pipe().expect("a pipe");
+        let signals: &'static std::io::PipeReader = Box::leak(Box::new(signals));
+        let attempt =
+            Attempt::new("x", Duration::from_secs(60), SILENT).until(Some(AsFd::as_fd(signals)));
+        attempt.enter(Step::Read, "peer");
+        assert!(attempt.check_deadline().is_ok());
+        assert_eq!(attempt.end(), None);
+        // Closed: readable for ever.
+        drop(sender);
+        let error = attempt.sleep(Duration::from_secs(50)).expect_err("a signal");
+        assert!(is_late(&error));
+        assert_eq!((attempt.end(), attempt.remaining()), (Some(End::Signal), None));
+        // The deadline stays where it was.
+        assert!(attempt.deadline().remaining().is_some());
+        assert_eq!(attempt.io(error).words(), "stopped by a signal while reading from peer");
+        assert!(attempt.check_deadline().is_err());
     }
 
     #[test]

@@ -18,6 +18,11 @@ impl Deadline {
         Self::new(Instant::now(), time)
     }
 
+    /// The moment so much later.
+    pub fn later(self, time: Duration) -> Self {
+        Self::new(self.0, time)
+    }
+
     /// What is left, never zero: `None` when it has passed.
     pub fn remaining(self) -> Option<Duration> {
         self.0.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())

@@ -3,7 +3,7 @@
 use std::thread;
 
 /// Deep enough for a handshake with RSA; 64 of them fit into 8 MiB as far as they are touched.
-const STACK: usize = 262_144;
+pub const STACK: usize = 262_144;
 
 /// Calls `work` with every number below `parts`, each in a thread of its own; a single one in this
 /// thread. Where the system refuses a thread (a limit on processes), its part is done here too:

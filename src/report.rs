@@ -12,7 +12,7 @@ use rustix::stdio;
 
 use crate::cli::Output;
 use crate::plan::{Outcome, Progress, Report};
-use crate::verdict::{Span, Step, brief, millis};
+use crate::verdict::{Cause, Span, Step, brief, millis};
 
 /// All that Docker keeps of a probe's output (4,096 bytes), less a newline.
 const OUTPUT: usize = 4095;
@@ -49,11 +49,11 @@ pub fn take_standard_streams() {
 }
 
 /// Writes the report to stdout.
-pub fn print(report: &Report<'_>, output: Output) {
+pub fn print(report: &Report, output: Output) {
     if output.quiet && report.healthy {
         return;
     }
-    stdout(&if output.json { json(report) } else { text(report) });
+    stdout(&if output.json { json(report) } else { text(report, output.quiet) });
 }
 
 /// Writes to stdout. What becomes of it changes no verdict.
@@ -106,10 +106,17 @@ fn write_now(out: BorrowedFd<'_>, piece: &[u8]) -> Result<usize, Errno> {
     })
 }
 
-/// One line per check, in the order given; all together within what Docker keeps.
-fn text(report: &Report<'_>) -> String {
-    let lines: Vec<String> =
-        report.outcomes.iter().map(|outcome| brief(&sentence(outcome), OUTPUT)).collect();
+/// One line per check, all together within what Docker keeps. Unhealthy ones come first, since
+/// Podman keeps 500 characters; else they are in the order given. With `quiet` they stand alone.
+fn text(report: &Report, quiet: bool) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for healthy in [false, true] {
+        for outcome in &report.outcomes {
+            if outcome.verdict.is_ok() == healthy && !(healthy && quiet) {
+                lines.push(brief(&sentence(outcome), OUTPUT));
+            }
+        }
+    }
     let most = share(&lines, OUTPUT - NOTICED.load(Ordering::Relaxed).min(NOTICES));
     let mut text = String::new();
     for line in &lines {
@@ -135,17 +142,22 @@ fn share(lines: &[String], mut left: usize) -> usize {
 }
 
 /// `healthy: http://localhost:8080/: 200 OK in 2 ms`.
-fn sentence(outcome: &Outcome<'_>) -> String {
-    let label = &outcome.entry.label;
+fn sentence(outcome: &Outcome) -> String {
+    let label = outcome.label;
     match &outcome.verdict {
         Ok(seen) => format!("healthy: {label}: {} in {}", seen.0, Span(outcome.elapsed)),
-        Err(failure) => format!("unhealthy: {label}: {failure}"),
+        Err(failure) => {
+            // Whose turn it is: of whoever runs the service, or of whoever wrote the command line.
+            let setup = failure.cause() == Cause::Setup;
+            let who = if setup { "healthcheck" } else { "unhealthy" };
+            [who, ": ", label, ": ", failure.words()].concat()
+        }
     }
 }
 
-/// One line of JSON. What does not fit is split_once, then left out and counted as `omitted`: healthy checks
+/// One line of JSON. What does not fit is cut, then left out and counted as `omitted`: healthy checks
 /// first, so that what is wrong is in it.
-fn json(report: &Report<'_>) -> String {
+fn json(report: &Report) -> String {
     let mut text = format!(
         "{{\"healthy\":{},\"elapsed_ms\":{},\"checks\":[",
         report.healthy,
@@ -192,19 +204,22 @@ fn json(report: &Report<'_>) -> String {
 /// To this length strings are cut where many have to fit.
 const SHORTEST: usize = 16;
 
-fn item(outcome: &Outcome<'_>, most: usize) -> String {
-    let (step, detail) = match &outcome.verdict {
-        Ok(seen) => (Step::Judge, seen.0.clone()),
-        Err(failure) => (failure.step(), failure.to_string()),
+fn item(outcome: &Outcome, most: usize) -> String {
+    let (step, cause, detail) = match &outcome.verdict {
+        Ok(seen) => (Step::Judge, String::new(), &*seen.0),
+        Err(failure) => {
+            let cause = ["\"cause\":\"", failure.cause().word(), "\","].concat();
+            (failure.step(), cause, failure.words())
+        }
     };
     format!(
-        "{{\"target\":{},\"kind\":{},\"healthy\":{},\"elapsed_ms\":{},\"step\":\"{}\",\"detail\":{}}}",
-        string(&outcome.entry.label, most),
-        string(outcome.entry.kind, most),
+        "{{\"target\":{},\"kind\":{},\"healthy\":{},\"elapsed_ms\":{},\"step\":\"{}\",{cause}\"detail\":{}}}",
+        string(outcome.label, most),
+        string(outcome.kind, most),
         outcome.verdict.is_ok(),
         millis(outcome.elapsed),
         step.word(),
-        string(&detail, most),
+        string(detail, most),
     )
 }
 
@@ -238,7 +253,7 @@ impl OnStderr {
 }
 
 impl Progress for OnStderr {
-    fn unhealthy(&mut self, report: &Report<'_>) {
+    fn unhealthy(&mut self, report: &Report) {
         if self.quiet {
             return;
         }
@@ -246,7 +261,7 @@ impl Progress for OnStderr {
         for outcome in &report.outcomes {
             if let Err(failure) = &outcome.verdict {
                 let between = if line.len() > 9 { "; " } else { "" };
-                line += &format!("{between}{}: {failure}", outcome.entry.label);
+                line += &format!("{between}{}: {failure}", outcome.label);
             }
         }
         let line = brief(&line, 512);

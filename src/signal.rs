@@ -1,19 +1,20 @@
-//! SIGTERM and SIGINT as something that can be waited for.
+//! SIGTERM, SIGINT and SIGHUP as something that can be waited for.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-/// From here on both signals make the file readable that is returned, and do nothing else.
+/// From here on these signals make the file readable that is returned, and do nothing else.
 ///
 /// Their default action would end the process with another code than 1, and does not even take
 /// place for process 1 of a container (pid_namespaces(7)); a blocked signal reaches that one too.
 /// `None` where the system refuses: then the default action stays.
 pub fn stop() -> Option<BorrowedFd<'static>> {
     let mut signals = SigSet::empty();
-    signals.add(Signal::SIGTERM);
-    signals.add(Signal::SIGINT);
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+        signals.add(signal);
+    }
     let file =
         SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).ok()?;
     // The threads of checks are started later and inherit this.

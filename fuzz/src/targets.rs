@@ -20,6 +20,7 @@ use healthcheck::input::{Authority, Text, target, value as v};
 use healthcheck::net::stream::recognise;
 use healthcheck::net::stream::{Decoded, MESSAGE};
 use healthcheck::net::{dns as message, resolve};
+use healthcheck::plan;
 use healthcheck::text::Wrong;
 
 /// The name of a target and of its corpus, and what is done with each input.
@@ -114,7 +115,10 @@ fn args(data: &[u8]) {
         None => data.split(|byte| *byte == 0).map(|arg| OsStr::from_bytes(arg).into()).collect(),
     };
     match cli::parse(args, &env) {
-        Ok(Command::Run(plan, _)) => assert!((1..=64).contains(&plan.checks.len())),
+        Ok(Command::Run(run, _)) => match run.expr {
+            plan::Expr::Checks(_, checks) => assert!((1..=64).contains(&checks.len())),
+            other => panic!("a native command line is no {other:?}"),
+        },
         Ok(Command::Help | Command::Version | Command::Install(_)) => {}
         Err(usage) => assert!(!usage.to_string().is_empty()),
     }

@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Check, kinds};
-use crate::input::{Flag, Options, Text, Usage, secret, target, value};
+use crate::input::{Flag, Options, Scheme, Secure, Target, Text, Usage, secret, target, value};
+use crate::net::tls;
 use crate::verdict::brief;
 
 /// A check with what every check has.
@@ -15,6 +16,9 @@ pub struct Entry {
     pub kind: &'static str,
     /// What bounds one try.
     pub timeout: Duration,
+    /// Whether it touches what the system may hold up for ever: files, sockets with a path, other
+    /// processes.
+    pub may_block: bool,
     /// The check.
     pub check: Box<dyn Check>,
 }
@@ -37,12 +41,24 @@ impl Entry {
         const TIMEOUT: Duration = Duration::from_secs(5);
         let (kind, target) = kinds::read(text)?;
         secrets.append(&mut secret::secrets(text, &target, &options));
+        let may_block = may_block(&target, &options);
         let check = (kind.parse)(&target, &mut options)?;
         let timeout = options.last(Flag::Timeout, value::timeout)?.unwrap_or(TIMEOUT);
         let name = options.text(Flag::Name)?.filter(|name| !name.is_empty());
         let name = name.map(|name| brief(&name, target::LABEL));
         let left = options.finish(&target.label)?;
         let (label, kind) = (name.unwrap_or(target.label), target.scheme.name);
-        Ok((Self { label, kind, timeout, check }, left))
+        Ok((Self { label, kind, timeout, may_block, check }, left))
     }
+}
+
+/// Rather one too many: a thread is all that it costs.
+fn may_block(target: &Target, options: &Options<'_>) -> bool {
+    let Scheme { opaque, secure, .. } = target.scheme;
+    // All that is local, and `unix:`.
+    *opaque
+        || [Flag::ConnectTo, Flag::Cacert, Flag::Cert, Flag::Key]
+            .iter()
+            .any(|flag| options.scope(*flag).is_some())
+        || *secure != Secure::Never && tls::roots_in_file()
 }

@@ -13,7 +13,7 @@ use lexopt::{Arg, Parser};
 use crate::checks::Entry;
 use crate::input::flags::{Group, ROWS, Row, Takes};
 use crate::input::{Flag, Given, Options, Text, Usage, value};
-use crate::plan::{Plan, Quorum, Wait};
+use crate::plan::{Expr, Plan, Quorum, Wait};
 
 /// What was asked for.
 #[derive(Debug)]
@@ -210,7 +210,8 @@ fn build(typed: Typed) -> Result<Command, Usage> {
         quiet: run.has(Flag::Quiet),
         verbose: run.has(Flag::Verbose),
     };
-    Ok(Command::Run(Plan { checks, quorum, wait, secrets }, output))
+    let expr = Expr::Checks(quorum, checks);
+    Ok(Command::Run(Plan { expr, wait, secrets }, output))
 }
 
 /// Refuses an option that stands twice where once is all that makes sense: the second may be a slip

@@ -8,6 +8,11 @@ use crate::attempt::Attempt;
 use crate::input::{Host, Options, Target, Usage};
 use crate::verdict::Failure;
 
+/// There are no roots.
+pub fn roots_in_file() -> bool {
+    false
+}
+
 /// TLS that cannot be had.
 #[derive(Debug)]
 pub struct Tls {

@@ -250,7 +250,7 @@ fn ask(
             let until =
                 if search.found.is_empty() { again } else { Deadline::after(GRACE).min(again) };
             if let Err(error) = attempt.wait_readable(&sockets, until) {
-                let over = attempt.deadline().remaining().is_none() || !search.found.is_empty();
+                let over = attempt.remaining().is_none() || !search.found.is_empty();
                 if over || search.is_settled(true) {
                     search.refused = Some(error);
                     return search.end(attempt);

@@ -120,9 +120,7 @@ impl<'w> Stream<'w> {
         session.socket_mut().until = self.attempt.deadline().min(Deadline::after(PATIENCE));
         match session.confirm() {
             // Silence; at the deadline of the check there is no telling.
-            Err(error) if is_late(&error) && self.attempt.deadline().remaining().is_some() => {
-                Ok(())
-            }
+            Err(error) if is_late(&error) && self.attempt.remaining().is_some() => Ok(()),
             end => end.map_err(|error| self.attempt.io(error)),
         }
     }
@@ -250,7 +248,7 @@ impl<'w> Conversation<'w> {
 
     /// Whether the peer ended the conversation, in time and without a word that is unread.
     pub fn is_mute(&self) -> bool {
-        self.inbox.is_empty() && self.attempt().deadline().remaining().is_some()
+        self.inbox.is_empty() && self.attempt().remaining().is_some()
     }
 
     /// Writes all of `bytes`.

@@ -52,7 +52,7 @@ impl Peer {
             Ok((address, _)) => return Ok(address),
             Err(failure) => failure,
         };
-        while !open.is_empty() && attempt.deadline().remaining().is_some() {
+        while !open.is_empty() && attempt.remaining().is_some() {
             match exchange(&mut open, request, attempt, attempt.deadline(), &mut enough) {
                 Ok(address) => return Ok(address),
                 Err(error) => failure = attempt.io(error),
@@ -86,8 +86,7 @@ fn exchange(
         let again = Deadline::after(AGAIN);
         loop {
             match attempt.wait_readable(open, until.min(again)) {
-                // A signal moves the deadline of the attempt only.
-                Err(_) if until.min(attempt.deadline()).remaining().is_some() => break,
+                Err(_) if until.remaining().is_some() && attempt.remaining().is_some() => break,
                 ready => ready?,
             }
             let answered = visit(open, attempt, &mut |address, socket| match recv(

@@ -389,7 +389,7 @@ fn json_is_one_line_of_the_specified_shape() {
             concat!(
                 r#"{{"healthy":true,"elapsed_ms":N,"checks":["#,
                 r#"{{"target":"a\"b\\c\\n","kind":"http","healthy":true,"elapsed_ms":N,"step":"judge","detail":"200 OK"}},"#,
-                r#"{{"target":"tcp://localhost:{0}","kind":"tcp","healthy":false,"elapsed_ms":N,"step":"connect","detail":"connecting to 127.0.0.1:{0}: Connection refused (os error 111)"}}"#,
+                r#"{{"target":"tcp://localhost:{0}","kind":"tcp","healthy":false,"elapsed_ms":N,"step":"connect","cause":"system","detail":"connecting to 127.0.0.1:{0}: Connection refused (os error 111)"}}"#,
                 "]}}\n"
             ),
             refused

@@ -17,6 +17,7 @@ mod cli;
 mod complete;
 mod faults;
 mod http;
+mod hung;
 mod install;
 mod local;
 mod loopback;

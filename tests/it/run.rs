@@ -29,7 +29,7 @@ pub fn flavour(name: &str) -> PathBuf {
 }
 
 /// What a run left behind.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Run {
     /// The exit code; `None` for a signal.
     pub code: Option<i32>,

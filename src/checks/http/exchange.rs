@@ -127,7 +127,7 @@ impl<'w> Exchange<'w> {
         };
         let stream = |value: &[u8]| contains(&value.to_ascii_lowercase(), b"text/event-stream");
         if framed && !self.head.all("content-type").any(stream) {
-            let left = self.attempt().deadline().remaining().unwrap_or_default();
+            let left = self.attempt().remaining().unwrap_or_default();
             self.take_in(self.decoded.len() + most, Deadline::after(time.min(left / 2)));
         }
         self.stream.close();
@@ -220,7 +220,7 @@ fn ended(
     informational: usize,
     attempt: &Attempt<'_>,
 ) -> Unread {
-    let timely = attempt.deadline().remaining().is_some();
+    let timely = attempt.remaining().is_some();
     let mute = (came, informational) == (0, 0);
     let failure = match (failure, came, informational) {
         (None, 0, 0) => attempt.protocol("the connection was closed without a response"),

@@ -211,7 +211,7 @@ fn lines(
     let mut buffer = vec![0; 32_768 + LINE];
     let mut filled = 0;
     loop {
-        if attempt.deadline().remaining().is_none() {
+        if attempt.remaining().is_none() {
             return Err(io::ErrorKind::TimedOut.into());
         }
         let free = buffer.get_mut(filled..).unwrap_or_default();

@@ -62,7 +62,7 @@ impl Check for Nats {
             }
         }
         let info = ask(&mut talk, &[], "INFO", info).map_err(|failure| {
-            match (tls, attempt.deadline().remaining()) {
+            match (tls, attempt.remaining()) {
                 (None, None) => failure.with("want --tls if the server starts with TLS"),
                 _ => failure,
             }

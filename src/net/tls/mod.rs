@@ -21,6 +21,7 @@ use crate::text::Wrong;
 use crate::verdict::{Failure, Step};
 
 use verify::Verifier;
+pub use verify::roots_in_file;
 
 pub mod certificate;
 mod der;

@@ -37,6 +37,12 @@ struct Roots {
     min_validity: Option<Duration>,
 }
 
+/// Whether the roots are in a file though no option names one.
+pub fn roots_in_file() -> bool {
+    // Empty is unset, as for OpenSSL.
+    std::env::var_os("SSL_CERT_FILE").is_some_and(|path| !path.is_empty())
+}
+
 impl Verifier {
     /// Reads the file of roots: the one of `--cacert`, else the one that `SSL_CERT_FILE` names.
     pub(super) fn new(trust: &Trust, attempt: &Attempt<'_>) -> Result<Self, Failure> {

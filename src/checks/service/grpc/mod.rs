@@ -93,7 +93,7 @@ impl Check for Grpc {
         let mut talk = Conversation::new(stream);
         // A server may answer and close before it has read everything: its answer counts, and
         // should none come, reading says why.
-        let _ = talk.send(&self.request(attempt.deadline().remaining().unwrap_or_default()));
+        let _ = talk.send(&self.request(attempt.remaining().unwrap_or_default()));
         let verdict = self.converse(&mut talk)?.judge(attempt);
         let mut goodbye = Vec::new();
         frame::write(kind::GOAWAY, 0, 0, &[0; 8], &mut goodbye);

@@ -1,0 +1,214 @@
+//! Checks that run at once, or that the system may hold up for ever, each in a thread that can be
+//! left behind: whatever happens there, the main thread goes on when it is time.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
+use rustix::io::{Errno, read, write};
+
+use crate::attempt::{Attempt, Log};
+use crate::checks::Entry;
+use crate::deadline::Deadline;
+use crate::parallel::STACK;
+use crate::verdict::{Step, Verdict};
+use crate::wait::{Signals, Woken, wait};
+
+/// What a try found, and how long it took.
+pub type Found = (Verdict, Duration);
+
+/// So long after its end a check that has not come back is left behind: until then it may have a
+/// better word for it.
+const GRACE: Duration = Duration::from_millis(50);
+
+/// Runs checks, and remembers which of them are stuck.
+///
+/// A file system whose server is gone, a process that holds its own memory map: such waits hear of
+/// no deadline and no signal. They are killable, though: when the main thread returns from `main`,
+/// the process ends (exit_group(2)), and they with it.
+pub struct Watchdog {
+    signals: Signals,
+    log: Log,
+    stuck: Vec<Arc<Job>>,
+}
+
+/// A check under way in a thread of its own.
+struct Job {
+    entry: &'static Entry,
+    attempt: Attempt<'static>,
+    found: Mutex<Option<Found>>,
+    left_behind: AtomicBool,
+    /// Rung when it has found something.
+    bell: Arc<OwnedFd>,
+}
+
+impl Watchdog {
+    /// Ends tries at a signal too.
+    pub fn new(signals: Signals, log: Log) -> Self {
+        Self { signals, log, stuck: Vec::new() }
+    }
+
+    /// Tries each of `entries` once, all at the same time, each bounded by its own timeout and by
+    /// `end`. A single one that cannot block is tried in this thread.
+    pub fn run(&mut self, entries: &'static [Entry], end: Option<Deadline>) -> Vec<Found> {
+        if let [entry] = entries
+            && !entry.may_block
+        {
+            let attempt = self.attempt(entry, end);
+            return vec![tried(entry, &attempt)];
+        }
+        match eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK) {
+            Ok(bell) => self.watch(entries, end, &Arc::new(bell)),
+            Err(error) => entries.iter().map(|one| self.refused(one, end, error)).collect(),
+        }
+    }
+
+    fn attempt(&self, entry: &'static Entry, end: Option<Deadline>) -> Attempt<'static> {
+        let left = end.map_or(entry.timeout, |end| end.remaining().unwrap_or_default());
+        let time = entry.timeout.min(left);
+        let attempt = Attempt::new(&entry.label, time, self.log).until(self.signals);
+        attempt.enter(Step::Open, &entry.label);
+        attempt
+    }
+
+    fn refused(&self, entry: &'static Entry, end: Option<Deadline>, error: Errno) -> Found {
+        (Err(self.attempt(entry, end).io(error)), Duration::ZERO)
+    }
+
+    fn watch(
+        &mut self,
+        entries: &'static [Entry],
+        end: Option<Deadline>,
+        bell: &Arc<OwnedFd>,
+    ) -> Vec<Found> {
+        self.stuck.retain(|job| job.found().is_none());
+        let jobs: Vec<Arc<Job>> = entries
+            .iter()
+            .map(|entry| {
+                // With --wait: one that is still stuck is not asked a second time.
+                let stuck = self.stuck.iter().find(|job| std::ptr::eq(job.entry, entry));
+                stuck.map_or_else(|| self.start(entry, end, bell), Arc::clone)
+            })
+            .collect();
+        self.await_all(&jobs, bell);
+        jobs.iter()
+            .map(|job| {
+                let found = job.found().take();
+                found.unwrap_or_else(|| {
+                    if !job.left_behind.swap(true, Ordering::Relaxed) {
+                        self.stuck.push(Arc::clone(job));
+                    }
+                    (Err(job.attempt.timed_out()), job.attempt.elapsed())
+                })
+            })
+            .collect()
+    }
+
+    fn start(&self, entry: &'static Entry, end: Option<Deadline>, bell: &Arc<OwnedFd>) -> Arc<Job> {
+        let job = Arc::new(Job {
+            entry,
+            attempt: self.attempt(entry, end),
+            found: Mutex::new(None),
+            left_behind: AtomicBool::new(false),
+            bell: Arc::clone(bell),
+        });
+        let shared = Arc::clone(&job);
+        let thread = thread::Builder::new().stack_size(STACK).spawn(move || shared.work());
+        match thread {
+            Ok(_) => {}
+            // Nobody would be left to say that it is late.
+            Err(error) if entry.may_block => {
+                let failure = job.attempt.io(error).with("a thread is wanted for it");
+                *job.found() = Some((Err(failure), job.attempt.elapsed()));
+            }
+            Err(_) => job.work(),
+        }
+        job
+    }
+
+    /// Waits until all have found something, or it is time to go without.
+    fn await_all(&self, jobs: &[Arc<Job>], bell: &OwnedFd) {
+        let ends = jobs.iter().map(|job| job.attempt.deadline().later(GRACE));
+        let Some(mut last) = ends.max() else { return };
+        let mut signals = self.signals;
+        while let Some(mut pause) = last.remaining() {
+            let mut awaited = false;
+            for job in jobs.iter().filter(|job| job.is_awaited()) {
+                awaited = true;
+                // One that is stuck cannot say so itself.
+                pause = job.attempt.notice().map_or(pause, |due| pause.min(due));
+            }
+            if !awaited {
+                return;
+            }
+            let fds = &mut [PollFd::from_borrowed_fd(bell.as_fd(), PollFlags::IN)];
+            match wait(fds, signals, pause) {
+                Ok(Woken::Ready) => drop(read(bell, &mut [0; 8][..])),
+                Ok(Woken::Signal) => {
+                    // It stays so; whoever is not stuck hears of it, too.
+                    signals = None;
+                    last = last.min(Deadline::after(GRACE));
+                    jobs.iter().for_each(|job| job.attempt.signal());
+                }
+                Ok(Woken::Late) | Err(_) => {}
+            }
+        }
+    }
+}
+
+impl Job {
+    fn work(&self) {
+        let found = tried(self.entry, &self.attempt);
+        *self.found() = Some(found);
+        // Where it cannot be rung, it has been rung often enough.
+        let _ = write(&*self.bell, &1_u64.to_ne_bytes());
+    }
+
+    fn found(&self) -> MutexGuard<'_, Option<Found>> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_awaited(&self) -> bool {
+        !self.left_behind.load(Ordering::Relaxed) && self.found().is_none()
+    }
+}
+
+fn tried(entry: &Entry, attempt: &Attempt<'_>) -> Found {
+    let verdict = match entry.check.run(attempt) {
+        // What was ready when a busy machine let this process run again may have come after the
+        // deadline: too late is not healthy.
+        Ok(_) if attempt.end().is_some() => Err(attempt.timed_out()),
+        verdict => verdict,
+    };
+    (verdict, attempt.elapsed())
+}
+
+/// Does `work` in another thread; `None` when it takes longer than `time`: then it is left behind.
+/// For what is done before, or without, any check.
+pub fn bounded<T: Send + 'static>(
+    time: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<Option<T>> {
+    let until = Deadline::after(time);
+    let slot = Arc::new(Mutex::new(None));
+    let shared = Arc::clone(&slot);
+    let waiter = thread::current();
+    thread::Builder::new().stack_size(STACK).spawn(move || {
+        let done = work();
+        *shared.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+        waiter.unpark();
+    })?;
+    loop {
+        if let Some(done) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Ok(Some(done));
+        }
+        match until.remaining() {
+            Some(left) => thread::park_timeout(left),
+            None => return Ok(None),
+        }
+    }
+}
