@@ -55,13 +55,8 @@ def server(source):
 @functools.cache
 def python():
     """The Python of target/venv with the packages that the peers of tests/peers are made of."""
-    venv = ROOT / "target/venv"
-    if not (venv / "bin/python").exists():
-        subprocess.run(["/usr/bin/python3", "-m", "venv", venv], check=True)
-    if subprocess.run([venv / "bin/python", "-c", "import grpc_health, kafka, bson"], capture_output=True).returncode != 0:
-        packages = ["grpcio", "grpcio-health-checking", "kafka-python", "pymongo"]
-        subprocess.run([venv / "bin/python", "-m", "pip", "install", "-q", *packages], check=True)
-    return venv / "bin/python"
+    done = subprocess.run([ROOT / "scripts/venv"], check=True, stdout=subprocess.PIPE, text=True)
+    return Path(done.stdout.strip())
 
 
 @functools.cache

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use healthcheck::input::flags::{ROWS, Takes};
 
-use crate::run::{Folder, answers, check, closed_port, command, exe, long, records, run, silent};
+use crate::support::{
+    Folder, answers, check, closed_port, command, exe, long, records, run, silent,
+};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 

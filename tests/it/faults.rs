@@ -11,15 +11,14 @@ pub mod server;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::run::{Folder, exe};
+use crate::support::{Certificates, Folder, Peer, exe, heavy};
 use cases::{Case, Column, Want, columns};
 use server::{behind, serve};
 
@@ -36,54 +35,18 @@ const TRIES: usize = 4;
 
 /// TLS in front of the servers, with a certificate for localhost.
 struct Front {
-    child: Child,
     port: u16,
     ca: String,
+    _peer: Peer,
     _folder: Folder,
 }
 
 impl Front {
     fn start(name: &str) -> Self {
         let folder = Folder::new(name);
-        let openssl = |args: &str| {
-            let done =
-                Command::new("openssl").args(args.split(' ')).current_dir(&folder.0).output();
-            let done = done.expect("openssl is wanted for this test");
-            let words = String::from_utf8_lossy(&done.stderr).into_owned();
-            assert!(done.status.success(), "openssl {args}: {words}");
-        };
-        let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
-        openssl(&format!("req -x509 {key} -keyout ca.key -out ca.pem -days 2 -subj /CN=ca"));
-        std::fs::write(folder.0.join("ext"), "subjectAltName=DNS:localhost\n").expect("a file");
-        openssl(&format!("req {key} -keyout key.pem -out csr.pem -subj /CN=localhost"));
-        openssl(
-            "x509 -req -in csr.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile ext \
-             -out cert.pem",
-        );
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/tls_front.py");
-        let mut child = Command::new("python3")
-            .args([script.to_str().expect("UTF-8"), &folder.path("cert.pem")])
-            .arg(folder.path("key.pem"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python3 is wanted for this test");
-        let mut line = String::new();
-        let mut out = BufReader::new(child.stdout.take().expect("its stdout"));
-        out.read_line(&mut line).expect("a port");
-        Self {
-            child,
-            port: line.trim().parse().expect("a port"),
-            ca: folder.path("ca.pem"),
-            _folder: folder,
-        }
-    }
-}
-
-impl Drop for Front {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
+        let Certificates { root, cert, key, .. } = Certificates::in_folder(&folder);
+        let peer = Peer::python("tls_front.py", &[&cert, &key]);
+        Self { port: peer.port("front"), ca: root, _peer: peer, _folder: folder }
     }
 }
 
@@ -233,6 +196,7 @@ type Cells = BTreeMap<(usize, usize), Vec<Seen>>;
 
 #[test]
 fn every_kind_survives_every_fault() {
+    let _alone = heavy();
     let started = Instant::now();
     let front = Front::start("fault-front");
     let unit = unit();

@@ -1,5 +1,7 @@
 //! Section 3 of the specification: HTTP, against scripted servers.
 
+mod nginx;
+
 use std::io::Write;
 use std::net::Shutdown;
 use std::sync::Arc;
@@ -7,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::run::{
+use crate::support::{
     Run, answers, check, closed_port, command, finish, ipv6_only, records, request, run, server,
     silent,
 };

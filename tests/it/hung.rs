@@ -5,11 +5,11 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::run::{Folder, Run, answers, exe, run};
+use crate::support::{Folder, Run, answers, exe, run};
 
 /// A command that runs `args` where a file system that never answers is mounted over `folder`.
 fn hung(folder: &Folder, args: &[&str]) -> Command {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/hung_fs.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/hung_fs.py");
     let mut command = Command::new("unshare");
     command.args(["-rm", "python3", script]).arg(&folder.0).args(args);
     command.stdin(Stdio::null());

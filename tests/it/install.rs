@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::{Command, Stdio};
 
 use crate::local::copy;
-use crate::run::{Folder, check, closed_port, exe, run};
+use crate::support::{Folder, check, closed_port, exe, run};
 
 fn names(folder: &Folder) -> Vec<String> {
     let names = fs::read_dir(&folder.0).expect("a folder");

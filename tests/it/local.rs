@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::run::{Folder, Server, answers, check, closed_port, command, exe, free_port, run};
+use crate::support::{Folder, Server, answers, check, closed_port, command, exe, free_port, run};
 
 /// Far above what any local check takes.
 const SOON: Duration = Duration::from_secs(3);
@@ -438,8 +438,8 @@ fn listening_is_what_the_kernel_says_and_not_what_a_name_does() {
     // Bound by a relative path, as a server does that first changes its folder.
     let bound = Server::start(
         Command::new("socat").args(["UNIX-LISTEN:here.sock,fork", "-"]).current_dir(&folder.0),
-        || folder.0.join("here.sock").exists(),
-    );
+    )
+    .until(|| folder.0.join("here.sock").exists());
     let here = folder.path("here.sock");
     check(&[&format!("listen:{here}")]).healthy("here.sock listens");
     drop(bound);

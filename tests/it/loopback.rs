@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::run::{Folder, Run, exe, flavour, run};
+use crate::support::{Folder, Run, exe, flavour, run};
 
 fn loopback() -> PathBuf {
     flavour("loopback")

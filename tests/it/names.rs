@@ -5,7 +5,7 @@ use std::net::UdpSocket;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::run::{Folder, Run, exe, run};
+use crate::support::{Folder, Run, exe, run};
 
 const SOON: Duration = Duration::from_secs(4);
 
@@ -204,9 +204,10 @@ fn what_is_asked_for_must_make_sense() {
         ("dns://localhost/a..b", "want dns://server/name"),
         ("dns://localhost/a b", "want dns://server/name"),
     ] {
-        crate::run::check(&[target]).usage(part);
+        crate::support::check(&[target]).usage(part);
     }
-    crate::run::check(&["dns://localhost/a", "--type", "ANY"]).usage("--type: one of A NS CNAME");
+    crate::support::check(&["dns://localhost/a", "--type", "ANY"])
+        .usage("--type: one of A NS CNAME");
 }
 
 #[test]
@@ -219,6 +220,6 @@ fn a_server_that_answers_nonsense_is_named() {
             let _ = socket.send_to(b"nonsense", from);
         }
     });
-    crate::run::check(&[&format!("dns://127.0.0.1:{port}/a.test")])
+    crate::support::check(&[&format!("dns://127.0.0.1:{port}/a.test")])
         .unhealthy("8 bytes are no DNS message");
 }

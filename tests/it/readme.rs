@@ -18,7 +18,7 @@ use healthcheck::cli;
 use healthcheck::input::Secure;
 use healthcheck::input::flags::{Group, ROWS, Takes};
 
-use super::run::{check, exe, finish, flavour, run, server};
+use super::support::{check, exe, finish, flavour, run, server};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::faults::server::{Listen, full, serve};
-use crate::run::{
+use crate::support::{
     Folder, answers, check, closed_port, exe, free_port, ipv6_only, request, run as run_command,
     server, silent,
 };

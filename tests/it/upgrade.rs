@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use crate::run::{Folder, answers, check, command, finish, run, server};
+use crate::support::{Folder, answers, check, command, finish, run, server};
 
 /// A server that reads once before each of `pieces`, and closes behind the last one.
 fn says(pieces: &'static [&'static [u8]]) -> u16 {

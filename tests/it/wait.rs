@@ -9,7 +9,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::run::{
+use crate::support::{
     Folder, Run, check, closed_port, command, exe, free_port, request, server, silent,
 };
 

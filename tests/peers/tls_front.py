@@ -1,7 +1,7 @@
 """TLS in front of servers that know none: the last two bytes of the address that a client connects
 to, 127.0.x.y, are the port of the server that it is handed to. Ends with its stdin.
 
-    tls_front.py CERT KEY        prints its port
+    tls_front.py CERT KEY        prints `front` and its port
 """
 
 import os
@@ -73,7 +73,8 @@ def serve(client):
 
 
 listener = socket.create_server(("0.0.0.0", 0), backlog=200)
-print(listener.getsockname()[1], flush=True)
+print("front", listener.getsockname()[1], flush=True)
+print(flush=True)
 
 
 def accept():

@@ -9,7 +9,7 @@ use super::cases::up_to;
 use super::field;
 use super::kinds::{Kind, kinds};
 use super::server::{Listen, Step, serve};
-use crate::run::check;
+use crate::support::{check, heavy};
 
 /// Cases for each kind.
 const CASES: u64 = 40;
@@ -108,6 +108,7 @@ fn attempt(kind: &Kind, play: &Play) -> Result<(), String> {
 
 #[test]
 fn never_late_and_never_wrong() {
+    let _alone = heavy();
     let kinds: Vec<Kind> = kinds()
         .into_iter()
         .filter(|kind| {

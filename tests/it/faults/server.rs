@@ -1,6 +1,6 @@
 //! Servers that misbehave as a script says: one connection, one script.
 
-use crate::run::closed_port;
+use crate::support::closed_port;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;

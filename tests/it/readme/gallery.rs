@@ -6,7 +6,7 @@ use std::process::Command;
 use std::thread;
 
 use super::{commands, root, texts};
-use crate::run::{Folder, exe, run};
+use crate::support::{Folder, exe, run};
 
 /// File by file, the server with its arguments, Debian's unless it says otherwise; it starts in an empty folder of its own.
 const SERVERS: &[(&str, &str)] = &[

@@ -1,32 +1,15 @@
 //! TLS against real stacks: OpenSSL, nginx, GnuTLS and Node on loopback, with certificates that the
 //! suite makes. One table: who is asked, how, and what is said.
-//!
-//! The executable under test is `HEALTHCHECK_BIN`, else `target/dist/healthcheck`.
 
-#![cfg(feature = "tls")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    reason = "a test that panics has failed, as it should"
-)]
-
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
-
-#[path = "tls/pki.rs"]
 mod pki;
-#[path = "ports/mod.rs"]
-mod ports;
-#[path = "tls/servers.rs"]
 mod servers;
 
+use std::io::{Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::support::{command, heavy, run};
 use Server::{Behind, GnuTls, Nginx, Node, OpenSsl, Peer, Typed};
 use Wire::{Drip, Flip, Mute, Plain, Stall};
 use servers::{Server, Wire};
@@ -271,7 +254,7 @@ const MATRIX: &[Row] = &[
 
     // TLS where plain text is spoken to it, and tls:// with a conversation.
     no(OpenSsl("-cert p256.pem -key p256.key"), "http://localhost:PORT/", "the connection was closed without a response"),
-    no(Peer(|peer| answer(peer, b"\x15\x03\x01\x00\x02\x02\x46")), "http://localhost:PORT/", "a TLS server answers here: it wants TLS"),
+    no(Peer(|peer| answer(peer, b"\x15\x03\x01\x00\x02\x02\x46")), "http://localhost:PORT/", "a TLS server answers here: write https://"),
     no(Nginx("ssl_certificate PKI/p256.pem; ssl_certificate_key PKI/p256.key;"), "http://localhost:PORT/", "status 400, want 200-399: "),
     ok(OpenSsl("-cert p256.pem -key p256.key"), "tls://localhost:PORT --cacert root.pem", "connected to 127.0.0.1:"),
     ok(OpenSsl("-cert p256.pem -key p256.key"), r"tls://localhost:PORT --cacert root.pem --send GET\x20/\x20HTTP/1.0\r\n\r\n -e 200\x20ok", "answered HTTP/1.0 200 ok"),
@@ -347,30 +330,10 @@ fn answer(peer: &mut std::net::TcpStream, bytes: &[u8]) {
     let _ = peer.write_all(bytes);
 }
 
-/// The executable under test.
-fn executable() -> PathBuf {
-    let path = match std::env::var_os("HEALTHCHECK_BIN") {
-        Some(path) => PathBuf::from(path),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("target/dist/healthcheck"),
-    };
-    let words = "build it with scripts/build-small, or name one with HEALTHCHECK_BIN";
-    assert!(path.is_file(), "no executable {}: {words}", path.display());
-    path.canonicalize().expect("a path")
-}
-
 /// Exit code and output, and how long it took.
 fn healthcheck(args: &[String], env: &[(&str, &str)]) -> (Option<i32>, String, Duration) {
-    let started = Instant::now();
-    let done = Command::new(executable())
-        .args(args)
-        .current_dir(pki::folder())
-        .env_clear()
-        .envs(env.iter().copied())
-        .stdin(Stdio::null())
-        .output()
-        .expect("it runs");
-    let text = [done.stdout, done.stderr].concat();
-    (done.status.code(), String::from_utf8_lossy(&text).into_owned(), started.elapsed())
+    let done = run(command(args).current_dir(pki::folder()).envs(env.iter().copied()));
+    (done.code, [done.out, done.err].concat(), done.took)
 }
 
 impl Row {
@@ -426,6 +389,7 @@ impl Row {
 
 #[test]
 fn the_matrix() {
+    let _alone = heavy();
     // Once, before the clock of any row runs.
     pki::folder();
     let next = AtomicUsize::new(0);

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use super::check;
+use crate::support::check;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
@@ -110,7 +110,7 @@ fn server(bytes: Vec<u8>, close: bool) -> (String, Receiver<Result<Vec<u8>, Stri
 #[track_caller]
 fn healthy(bytes: Vec<u8>) -> Vec<u8> {
     let (target, told) = server(bytes, false);
-    check(&[&target]).healthy();
+    check(&[&target]).healthy(super::SERVING);
     let rest = told.recv_timeout(Duration::from_secs(10)).expect("an end");
     rest.expect("an orderly end: FIN, not RST")
 }
@@ -119,7 +119,7 @@ fn healthy(bytes: Vec<u8>) -> Vec<u8> {
 fn unhealthy(bytes: Vec<u8>, why: &str) {
     for close in [false, true] {
         let (target, _told) = server(bytes.clone(), close);
-        check(&[&target, "-t", "10s"]).says(why);
+        check(&[&target, "-t", "10s"]).unhealthy(why);
     }
 }
 
@@ -218,9 +218,9 @@ fn serving_alone_is_not_healthy() {
     // Closed, or nothing more, where the trailers should be.
     let bytes = [settings(), response(), data(SERVING)].concat();
     let (target, _told) = server(bytes.clone(), true);
-    check(&[&target]).says("want the reply: the connection was closed without a word\n");
+    check(&[&target]).unhealthy("want the reply: the connection was closed without a word\n");
     let (target, _told) = server(bytes, false);
-    check(&[&target, "-t", "300ms"]).says(" ms while reading from 127.0.0.1:");
+    check(&[&target, "-t", "300ms"]).unhealthy(" ms while reading from 127.0.0.1:");
 }
 
 #[test]
@@ -333,6 +333,6 @@ fn an_answer_cut_short_is_unhealthy() {
     healthy(whole.clone());
     for end in (0..whole.len()).step_by(3) {
         let (target, _told) = server(whole[..end].to_vec(), true);
-        check(&[&target]).says("the connection was closed");
+        check(&[&target]).unhealthy("the connection was closed");
     }
 }

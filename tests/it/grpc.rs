@@ -1,86 +1,29 @@
-//! gRPC: the real executable against two implementations, grpcio (C core, from Python) and
-//! @grpc/grpc-js (Node), and against scripted servers that break the rules of HTTP/2.
-//!
-//! The executable is `HEALTHCHECK_BIN`, else the one that cargo built with these tests.
+//! gRPC: two implementations, grpcio (C core, from Python) and @grpc/grpc-js (Node), and scripted
+//! servers that break the rules of HTTP/2.
 
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that panics has failed, as it should"
-)]
-
-#[path = "grpc/peers.rs"]
-mod peers;
-#[path = "grpc/scripted.rs"]
 mod scripted;
 
-use std::path::PathBuf;
+use std::fs;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use peers::{Folder, Peer};
+use crate::support::{Certificates, Folder, Peer, Server, check};
 
-/// What a run left behind.
-#[derive(Debug)]
-struct Run {
-    code: Option<i32>,
-    out: String,
-    err: String,
-    took: Duration,
+/// What every healthy reply says.
+const SERVING: &str = ": SERVING in ";
+
+fn grpcio_in(folder: &Folder) -> Peer {
+    Peer::python("grpc_server.py", &[&folder.path("")])
 }
 
-/// Runs the executable with a cleared environment.
-fn check(args: &[&str]) -> Run {
-    let built = || PathBuf::from(env!("CARGO_BIN_EXE_healthcheck"));
-    let exe = std::env::var_os("HEALTHCHECK_BIN").map_or_else(built, PathBuf::from);
-    let started = Instant::now();
-    let mut command = Command::new(exe);
-    let output = command.args(args).env_clear().stdin(Stdio::null()).output().expect("it starts");
-    Run {
-        code: output.status.code(),
-        out: String::from_utf8(output.stdout).expect("UTF-8"),
-        err: String::from_utf8(output.stderr).expect("UTF-8"),
-        took: started.elapsed(),
-    }
-}
-
-impl Run {
-    #[track_caller]
-    fn healthy(&self) {
-        assert_eq!((self.code, self.err.as_str()), (Some(0), ""), "{self:?}");
-        let line = self.out.trim_end();
-        assert!(line.starts_with("healthy: ") && line.contains(": SERVING in "), "{self:?}");
-    }
-
-    /// Unhealthy for this reason, which is the whole line behind the target.
-    #[track_caller]
-    fn unhealthy(&self, target: &str, why: &str) {
-        assert_eq!((self.code, self.err.as_str()), (Some(1), ""), "{self:?}");
-        assert_eq!(self.out, format!("unhealthy: {target}: {why}\n"));
-    }
-
-    /// Unhealthy, with this in the line.
-    #[track_caller]
-    fn says(&self, part: &str) {
-        assert_eq!(self.code, Some(1), "{self:?}");
-        assert!(self.out.starts_with("unhealthy: "), "{self:?}");
-        assert!(self.out.contains(part), "{part:?} in {self:?}");
-        assert_eq!(self.out.matches('\n').count(), 1, "{self:?}");
-    }
-
-    #[track_caller]
-    fn usage(&self, part: &str) {
-        assert_eq!((self.code, self.out.as_str()), (Some(1), ""), "{self:?}");
-        assert!(self.err.starts_with("healthcheck: "), "{self:?}");
-        assert!(self.err.contains(part), "{part:?} in {self:?}");
-    }
+fn grpc_js_in(folder: &Folder) -> Peer {
+    Peer::node("grpc_server.js", &[&folder.path("")])
 }
 
 /// What both implementations have in common; `unknown` is what they say of a service that is not.
 fn statuses(peer: &Peer, unknown: &str) {
     for path in ["", "/", "/up.Service"] {
-        check(&[&peer.target("grpc", "up", path)]).healthy();
+        check(&[&peer.target("grpc", "up", path)]).healthy(SERVING);
     }
     for (path, why) in [
         ("/down.Service", "status NOT_SERVING, want SERVING".to_owned()),
@@ -93,22 +36,23 @@ fn statuses(peer: &Peer, unknown: &str) {
         ),
     ] {
         let target = peer.target("grpc", "up", path);
-        check(&[&target]).unhealthy(&target, &why);
+        check(&[&target]).unhealthy_for(&target, &why);
     }
     let target = peer.target("grpc", "down", "");
-    check(&[&target]).unhealthy(&target, "status NOT_SERVING, want SERVING");
+    check(&[&target]).unhealthy_for(&target, "status NOT_SERVING, want SERVING");
 }
 
 #[test]
 fn grpcio() {
-    let folder = Folder::with_certificates("grpcio");
-    let peer = Peer::python(&folder);
+    let folder = Folder::new("grpcio");
+    Certificates::in_folder(&folder);
+    let peer = grpcio_in(&folder);
     statuses(&peer, "");
-    check(&[&peer.target("grpc", "up", "/%C3%A4/b%20c")]).healthy();
+    check(&[&peer.target("grpc", "up", "/%C3%A4/b%20c")]).healthy(SERVING);
 
     let target = peer.target("grpc", "none", "");
     let why = "grpc-status UNIMPLEMENTED (12), want a server with grpc.health.v1.Health: Method not found!";
-    check(&[&target]).unhealthy(&target, why);
+    check(&[&target]).unhealthy_for(&target, why);
 
     // Metadata; and what a server that nobody here wrote sees of the request.
     let target = peer.target("grpc", "guarded", "/s");
@@ -118,18 +62,19 @@ fn grpcio() {
             "grpc-status UNAUTHENTICATED (16), want OK (0): no token – {agent} x={x} 1s<True 's'"
         )
     };
-    check(&[&target, "-t", "2s"]).unhealthy(&target, &why(agent, "None"));
-    check(&[&target, "-t", "2s", "-H", "X:  y z "]).unhealthy(&target, &why(agent, "y z"));
-    check(&[&target, "-t", "2s", "-H", "User-Agent: me"]).unhealthy(&target, &why("me", "None"));
-    check(&[&target, "-H", "Authorization: Bearer t0k3n"]).healthy();
+    check(&[&target, "-t", "2s"]).unhealthy_for(&target, &why(agent, "None"));
+    check(&[&target, "-t", "2s", "-H", "X:  y z "]).unhealthy_for(&target, &why(agent, "y z"));
+    check(&[&target, "-t", "2s", "-H", "User-Agent: me"])
+        .unhealthy_for(&target, &why("me", "None"));
+    check(&[&target, "-H", "Authorization: Bearer t0k3n"]).healthy(SERVING);
     let long = format!("x: {}", "y".repeat(4000));
-    check(&[&target, "-H", "Authorization: Bearer t0k3n", "-H", &long]).healthy();
+    check(&[&target, "-H", "Authorization: Bearer t0k3n", "-H", &long]).healthy(SERVING);
 
     // A Unix socket, by its path; the target needs no port then.
     let socket = format!("unix:{}", folder.path("grpc.sock"));
-    check(&["grpc://localhost/up.Service", "--connect-to", &socket]).healthy();
+    check(&["grpc://localhost/up.Service", "--connect-to", &socket]).healthy(SERVING);
     let run = check(&["grpc://localhost/down.Service", "--connect-to", &socket]);
-    run.unhealthy("grpc://localhost/down.Service", "status NOT_SERVING, want SERVING");
+    run.unhealthy_for("grpc://localhost/down.Service", "status NOT_SERVING, want SERVING");
 
     // The deadline is ours, whatever the server does with its own.
     let target = peer.target("grpc", "slow", "");
@@ -142,17 +87,18 @@ fn grpcio() {
 
     // A hundred in a row leave nothing behind that would stand in the way of the next.
     for _ in 0..100 {
-        check(&[&peer.target("grpc", "up", "")]).healthy();
+        check(&[&peer.target("grpc", "up", "")]).healthy(SERVING);
     }
 }
 
 #[test]
 fn grpc_js() {
-    let folder = Folder::with_certificates("grpc-js");
-    let peer = Peer::node(&folder);
+    let folder = Folder::new("grpc-js");
+    Certificates::in_folder(&folder);
+    let peer = grpc_js_in(&folder);
     statuses(&peer, ": Health status unknown for service no.Service");
     let target = peer.target("grpc", "none", "");
-    check(&[&target]).unhealthy(
+    check(&[&target]).unhealthy_for(
         &target,
         "grpc-status UNIMPLEMENTED (12), want a server with grpc.health.v1.Health: The server does not implement the method \
          /grpc.health.v1.Health/Check",
@@ -162,31 +108,33 @@ fn grpc_js() {
 #[cfg(feature = "tls")]
 #[test]
 fn tls() {
-    let folder = Folder::with_certificates("grpc-tls");
-    let (root, cert, key) =
-        (folder.path("root.pem"), folder.path("client.pem"), folder.path("client.key"));
-    for peer in [Peer::python(&folder), Peer::node(&folder)] {
+    let folder = Folder::new("grpc-tls");
+    let Certificates { root, client: cert, client_key: key, .. } = Certificates::in_folder(&folder);
+    for peer in [grpcio_in(&folder), grpc_js_in(&folder)] {
         let target = peer.target("grpcs", "tls", "");
-        check(&[&target, "--cacert", &root]).healthy();
-        check(&[&target, "-k"]).healthy();
+        check(&[&target, "--cacert", &root]).healthy(SERVING);
+        check(&[&target, "-k"]).healthy(SERVING);
         check(&[&format!("{target}/down.Service"), "--cacert", &root])
-            .says(": status NOT_SERVING, want SERVING\n");
-        check(&[&target]).says("issuer");
-        check(&[&target, "--cacert", &root, "--server-name", "other.example"]).says("localhost");
+            .unhealthy(": status NOT_SERVING, want SERVING\n");
+        check(&[&target]).unhealthy("issuer");
+        check(&[&target, "--cacert", &root, "--server-name", "other.example"])
+            .unhealthy("localhost");
 
         let target = peer.target("grpcs", "mtls", "");
         let run = check(&[&target, "--cacert", &root, "--cert", &cert, "--key", &key]);
-        run.healthy();
-        check(&[&target, "--cacert", &root]).says("client certificate (--cert, --key)");
+        run.healthy(SERVING);
+        check(&[&target, "--cacert", &root]).unhealthy("client certificate (--cert, --key)");
 
         // TLS on a plain port, and a plain call on a TLS port.
-        check(&[&peer.target("grpcs", "up", ""), "--cacert", &root])
-            .says("the server does not speak TLS on this port (an HTTP/2 server answers here)");
-        check(&[&peer.target("grpc", "tls", "")]).says("without TLS: the connection was closed");
+        check(&[&peer.target("grpcs", "up", ""), "--cacert", &root]).unhealthy(
+            "the server does not speak TLS on this port (an HTTP/2 server answers here)",
+        );
+        check(&[&peer.target("grpc", "tls", "")])
+            .unhealthy("without TLS: the connection was closed");
     }
-    let peer = Peer::python(&folder);
+    let peer = grpcio_in(&folder);
     check(&[&peer.target("grpcs", "noalpn", ""), "--cacert", &root])
-        .says("want h2 by ALPN, the server agreed to no protocol\n");
+        .unhealthy("want h2 by ALPN, the server agreed to no protocol\n");
 }
 
 #[test]
@@ -194,18 +142,18 @@ fn other_servers_on_the_port() {
     let folder = Folder::new("grpc-others");
     let [redis, one, two] =
         ["redis", "one", "two"].map(|name| folder.path(&format!("{name}.sock")));
-    let _redis = peers::redis(&folder, &redis);
-    let _nginx = peers::nginx(&folder, &one, &two);
+    let _redis = redis_on(&folder, &redis);
+    let _nginx = nginx_on(&folder, &one, &two);
     let target = "grpc://localhost/x";
     let ask = |socket: &str| check(&[target, "--connect-to", &format!("unix:{socket}")]);
-    ask(&redis).says(
+    ask(&redis).unhealthy(
         "want HTTP/2 SETTINGS without TLS: that is no HTTP/2 (a Redis server answers here)\n",
     );
-    ask(&one).says(
+    ask(&one).unhealthy(
         "want HTTP/2 SETTINGS without TLS: that is no HTTP/2 (an HTTP server answers here)\n",
     );
     // HTTP/2, but not for gRPC.
-    ask(&two).unhealthy(target, "HTTP status 404, want 200");
+    ask(&two).unhealthy_for(target, "HTTP status 404, want 200");
 }
 
 #[test]
@@ -235,12 +183,41 @@ fn secrets_are_not_printed() {
     let target = "grpc://127.0.0.1:1";
     let run = check(&[target, "-v", "-H", "Authorization: Bearer t0k3n"]);
     assert!(!run.out.contains("t0k3n") && !run.err.contains("t0k3n"), "{run:?}");
-    let folder = Folder::with_certificates("grpc-secrets");
-    let peer = Peer::python(&folder);
+    let folder = Folder::new("grpc-secrets");
+    Certificates::in_folder(&folder);
+    let peer = grpcio_in(&folder);
     let target = peer.target("grpc", "guarded", "");
     let run = check(&[&target, "-v", "-H", "Authorization: Bearer t0k3n"]);
     assert_eq!(run.code, Some(0), "{run:?}");
     assert!(!run.out.contains("t0k3n") && !run.err.contains("t0k3n"), "{run:?}");
     assert!(run.err.contains("authorization: ***"), "{run:?}");
     assert!(run.err.contains("response: :status: 200"), "{run:?}");
+}
+
+fn redis_on(folder: &Folder, socket: &str) -> Server {
+    let mut command = Command::new("redis-server");
+    command.args(["--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no"]);
+    command.current_dir(&folder.0).stdout(Stdio::null());
+    Server::start(&mut command).on_socket(socket)
+}
+
+/// nginx with HTTP/1 on one socket and HTTP/2 on the other.
+fn nginx_on(folder: &Folder, one: &str, two: &str) -> Server {
+    let conf = format!(
+        "daemon off; master_process off; pid {pid}; error_log {log};
+         events {{ worker_connections 64; }}
+         http {{
+           access_log off; client_body_temp_path {tmp}; proxy_temp_path {tmp};
+           fastcgi_temp_path {tmp}; uwsgi_temp_path {tmp}; scgi_temp_path {tmp};
+           server {{ listen unix:{one}; return 404; }}
+           server {{ listen unix:{two} http2; return 404; }}
+         }}",
+        pid = folder.path("pid"),
+        log = folder.path("log"),
+        tmp = folder.path("tmp"),
+    );
+    fs::write(folder.path("conf"), conf).expect("a file");
+    let mut command = Command::new("nginx");
+    command.args(["-c", &folder.path("conf"), "-e", &folder.path("log")]).stdout(Stdio::null());
+    Server::start(&mut command).on_socket(one).on_socket(two)
 }

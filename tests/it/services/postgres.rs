@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rustix::process::Signal;
+
 use crate::support::{
     Folder, Server, as_user, eventually, free_port, healthy, must, self_signed, unhealthy,
 };
@@ -36,7 +38,7 @@ impl Postgres {
     /// A server that listens; what it says to that is the test's to wait for.
     fn start(configuration: &str, files: &[&str]) -> Self {
         let folder = Folder::of("postgres");
-        let data = folder.path("data");
+        let data = folder.0.join("data");
         must(as_user("postgres", &program("initdb")).arg("-D").arg(&data).args([
             "-U",
             "postgres",
@@ -60,8 +62,8 @@ impl Postgres {
         }
         let log = fs::File::create(folder.path("log")).expect("a log");
         let mut command = as_user("postgres", &program("postgres"));
-        let server =
-            Server::start(command.arg("-D").arg(&data).stdout(Stdio::null()).stderr(log), "-QUIT");
+        let server = Server::start(command.arg("-D").arg(&data).stdout(Stdio::null()).stderr(log))
+            .ended_by(Signal::QUIT);
         let this = Self { server, port, folder };
         // 2 is no answer, 1 a refusal, 0 an invitation.
         eventually("an answer to pg_isready", || (this.isready() < 2).then_some(()));
@@ -194,7 +196,7 @@ fn a_hot_standby_is_healthy_and_a_server_that_shuts_down_is_not() {
         status.success().then_some(())
     });
     // Smart shutdown: who is in may stay, nobody else comes in.
-    postgres.server.signal("-TERM");
+    postgres.server.signal(Signal::TERM);
     eventually("a refusal", || (postgres.isready() == 1).then_some(()));
     postgres.not_now("the database system is shutting down");
     session.kill().expect("ended");
@@ -230,10 +232,9 @@ fn tls_inside_the_protocol() {
     let postgres = Postgres::start("ssl = on", &[]);
     eventually("a server that is up", || (postgres.isready() == 0).then_some(()));
     let roots = postgres.folder.path("data/server.crt");
-    let roots = roots.to_str().expect("text");
     let target = format!("postgres://secret@localhost:{}", postgres.port);
     assert_eq!(
-        healthy(&[&target, "-4", "--tls", "--cacert", roots]),
+        healthy(&[&target, "-4", "--tls", "--cacert", &roots]),
         "asks for SCRAM-SHA-256-PLUS"
     );
     let other = unhealthy(&[&target, "-4", "--tls"]);

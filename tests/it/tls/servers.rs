@@ -2,13 +2,15 @@
 //! speak no TLS. Each listens before its constructor returns, and ends when it is dropped.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::net::{Shutdown, TcpStream};
+use std::process::{ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::pki;
-use crate::ports::free_port;
+use rustix::process::Signal;
+
+use super::pki;
+use crate::support::{self, free_port, listens};
 
 /// Who is asked.
 #[derive(Clone, Copy)]
@@ -48,17 +50,8 @@ pub(crate) enum Wire {
 /// A server under way.
 pub(crate) struct Running {
     pub(crate) port: u16,
-    child: Option<Child>,
+    process: Option<support::Server>,
     out: Option<BufReader<ChildStdout>>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
 }
 
 impl Server {
@@ -67,13 +60,8 @@ impl Server {
             Server::OpenSsl(args) => openssl("-www", args),
             Server::Behind(wire, args) => {
                 let mut server = openssl("-HTTP -tls1_2", args);
-                let front = listener();
-                let back = std::mem::replace(&mut server.port, port_of(&front));
-                thread::spawn(move || {
-                    for client in front.incoming().flatten() {
-                        thread::spawn(move || relay(client, back, wire));
-                    }
-                });
+                let back = server.port;
+                server.port = support::server(move |client| relay(client, back, wire));
                 server
             }
             Server::Typed(command, args) => typed(command, args),
@@ -81,14 +69,8 @@ impl Server {
             Server::GnuTls(args) => gnutls(args),
             Server::Node(options) => node(options),
             Server::Peer(act) => {
-                let listener = listener();
-                let port = port_of(&listener);
-                thread::spawn(move || {
-                    for mut client in listener.incoming().flatten() {
-                        thread::spawn(move || act(&mut client));
-                    }
-                });
-                Running { port, child: None, out: None }
+                let port = support::server(move |mut client| act(&mut client));
+                Running { port, process: None, out: None }
             }
         }
     }
@@ -109,25 +91,21 @@ impl Running {
     }
 }
 
-fn listener() -> TcpListener {
-    TcpListener::bind("127.0.0.1:0").expect("a listener")
-}
-
-fn port_of(listener: &TcpListener) -> u16 {
-    listener.local_addr().expect("an address").port()
-}
-
 fn command(program: &str, args: &str) -> Command {
     let mut command = Command::new(program);
-    command.args(args.split_whitespace()).current_dir(pki::folder()).stdin(Stdio::piped());
+    command.args(args.split_whitespace()).current_dir(pki::folder());
     command.stdout(Stdio::piped()).stderr(Stdio::null());
     command
 }
 
+fn spawned(command: &mut Command) -> support::Server {
+    support::Server::to_talk_to(command).ended_by(Signal::KILL)
+}
+
 /// Starts it and reads its output up to the line that `ready` takes for a sign of life.
 fn start(command: &mut Command, ready: impl Fn(&str) -> Option<u16>) -> Running {
-    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut process = spawned(command);
+    let mut out = BufReader::new(process.child.stdout.take().expect("a pipe"));
     let mut line = String::new();
     let mut port = None;
     while port.is_none() {
@@ -136,7 +114,7 @@ fn start(command: &mut Command, ready: impl Fn(&str) -> Option<u16>) -> Running 
         assert!(n > 0, "{command:?} ended before it listened");
         port = ready(&line);
     }
-    Running { port: port.unwrap_or(0), child: Some(child), out: Some(out) }
+    Running { port: port.unwrap_or(0), process: Some(process), out: Some(out) }
 }
 
 fn openssl(mode: &str, args: &str) -> Running {
@@ -149,7 +127,8 @@ fn openssl(mode: &str, args: &str) -> Running {
 
 fn typed(command: &'static str, args: &str) -> Running {
     let mut server = openssl("", args);
-    let mut keys = server.child.as_mut().and_then(|child| child.stdin.take()).expect("a pipe");
+    let mut keys =
+        server.process.as_mut().and_then(|server| server.child.stdin.take()).expect("a pipe");
     let out = server.out.take().expect("a pipe");
     thread::spawn(move || {
         // The last line about a new client.
@@ -181,18 +160,14 @@ fn node(options: &str) -> Running {
 
 /// nginx and gnutls-serv say nothing of use when they listen: asked until they do. None is one that
 /// ended, or goes on without: gnutls-serv is content with an IPv6 socket where the port is taken.
-fn until_open(mut child: Child, port: u16) -> Option<Running> {
+fn until_open(process: support::Server, port: u16) -> Option<Running> {
     let end = Instant::now() + Duration::from_secs(20);
-    while Instant::now() < end {
-        if child.try_wait().is_ok_and(|ended| ended.is_some()) {
-            return None;
-        }
-        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            return Some(Running { port, child: Some(child), out: None });
+    while Instant::now() < end && process.runs() {
+        if listens(port) {
+            return Some(Running { port, process: Some(process), out: None });
         }
         thread::sleep(Duration::from_millis(5));
     }
-    drop(Running { port, child: Some(child), out: None });
     None
 }
 
@@ -211,9 +186,8 @@ fn nginx(lines: &str) -> Running {
         std::fs::write(home.join("conf"), config.replace("PKI", &pki::folder().to_string_lossy()))
             .expect("a file");
         let mut command = command("/usr/sbin/nginx", "-c conf -e error.log -p");
-        let child =
-            command.arg(&home).stdout(Stdio::null()).spawn().expect("the suite needs nginx");
-        if let Some(running) = until_open(child, port) {
+        let process = spawned(command.arg(&home).stdout(Stdio::null()));
+        if let Some(running) = until_open(process, port) {
             return running;
         }
     }
@@ -225,8 +199,8 @@ fn gnutls(args: &str) -> Running {
         let port = free_port();
         let args = format!("--http --quiet --port {port} {args}");
         let mut command = command("gnutls-serv", &args);
-        let child = command.stdout(Stdio::null()).spawn().expect("the suite needs gnutls-bin");
-        if let Some(running) = until_open(child, port) {
+        let process = spawned(command.stdout(Stdio::null()));
+        if let Some(running) = until_open(process, port) {
             return running;
         }
     }

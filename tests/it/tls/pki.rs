@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
+
+use crate::support::openssl;
 
 /// Names for which the ordinary certificates are.
 const SAN: &str = "DNS:localhost,DNS:*.wild.test,DNS:other.test,IP:127.0.0.1,IP:::1";
@@ -27,14 +28,7 @@ struct Pki<'a>(&'a Path);
 
 impl Pki<'_> {
     fn openssl(&self, args: &str) {
-        let done = Command::new("openssl")
-            .args(args.split_whitespace())
-            .current_dir(self.0)
-            .env_clear()
-            .output()
-            .expect("the suite needs openssl");
-        let words = String::from_utf8_lossy(&done.stderr);
-        assert!(done.status.success(), "openssl {args}: {words}");
+        openssl(self.0, args);
     }
 
     fn write(&self, name: &str, text: impl AsRef<[u8]>) {

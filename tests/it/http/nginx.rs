@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::run::{Folder, Server, check, free_port, listens};
+use crate::support::{Folder, Server, check, free_port};
 
 #[test]
 fn a_real_server_is_judged() {
@@ -38,7 +38,7 @@ fn a_real_server_is_judged() {
     std::fs::write(folder.path("conf"), conf).expect("a file");
     let mut nginx = Command::new("nginx");
     nginx.args(["-c", &folder.path("conf"), "-e", &folder.path("log")]).stdout(Stdio::null());
-    let _nginx = Server::start(&mut nginx, || listens(port));
+    let _nginx = Server::start(&mut nginx).on_port(port);
 
     let url = |path: &str| format!("http://localhost:{port}{path}");
     let unix = format!("unix:{}", folder.path("web.sock"));

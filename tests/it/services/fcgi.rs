@@ -1,0 +1,82 @@
+//! php-fpm, from Debian's package.
+
+use crate::support::{Folder, Server, blurts, check, free_port, has, healthy, unhealthy};
+
+/// Two pools of the same: one on a port, one on a socket.
+pub fn php(port: u16) -> (Server, String) {
+    let folder = Folder::new("s");
+    let socket = folder.path("php.sock");
+    let pool = |name: &str, listen: &str| {
+        format!(
+            "[{name}]\nlisten = {listen}\npm = static\npm.max_children = 2\nping.path = /ping\n\
+             pm.status_path = /status\ncatch_workers_output = yes\n"
+        )
+    };
+    let conf = folder.file(
+        "fpm.conf",
+        &format!(
+            "[global]\nerror_log = {}\ndaemonize = no\n{}{}",
+            folder.path("error.log"),
+            pool("tcp", &format!("127.0.0.1:{port}")),
+            pool("unix", &socket),
+        ),
+    );
+    folder.file("down.php", "<?php http_response_code(503); echo 'db: down';");
+    folder.file("fatal.php", "<?php no_such_function();");
+    folder.file("large.php", "<?php echo str_repeat('x', 1000000), 'end';");
+    folder.file("larger.php", "<?php echo str_repeat('x', 1100000);");
+    folder.file("slow.php", "<?php sleep(30);");
+    folder.file("query.php", "<?php echo $_SERVER['REQUEST_METHOD'], ' ', $_GET['a'];");
+    let server = Server::in_folder(folder, "php-fpm8.2", &["-y", &conf], &[]);
+    (server.on_port(port).on_socket(&socket), socket)
+}
+
+#[test]
+fn php_fpm() {
+    let port = free_port();
+    let (server, socket) = php(port);
+    let base = format!("fcgi://127.0.0.1:{port}");
+    let unix = format!("unix:{socket}");
+    assert_eq!(healthy(&[&format!("{base}/ping")]), "200");
+    assert_eq!(healthy(&[&format!("{base}/ping"), "--status", "200", "-e", "pong"]), "200");
+    assert_eq!(healthy(&["fcgi:///ping", "--connect-to", &unix, "--expect", "pong"]), "200");
+    assert_eq!(healthy(&[&format!("{base}/status"), "-e", "accepted conn:"]), "200");
+    assert_eq!(healthy(&[&format!("{base}/status?json"), "-e", "\"pool\":\"tcp\""]), "200");
+    assert_eq!(
+        unhealthy(&[&format!("{base}/ping"), "--expect", "PONG"]),
+        "body of 4 bytes, want \"PONG\" in it: pong"
+    );
+    assert_eq!(
+        unhealthy(&[&format!("{base}/pong")]),
+        "status 404 Not Found, want 200-399: Primary script unknown"
+    );
+    let script = |name: &str| format!("{base}{}", server.folder().path(name));
+    has(
+        &unhealthy(&[&script("down.php")]),
+        "status 503 Service Unavailable, want 200-399: db: down",
+    );
+    assert_eq!(healthy(&[&script("down.php"), "--status", "5xx"]), "503 Service Unavailable");
+    let fatal = unhealthy(&[&script("fatal.php")]);
+    has(&fatal, "status 500 Internal Server Error, want 200-399: PHP message: PHP Fatal error:");
+    assert_eq!(healthy(&[&script("large.php"), "-e", "end"]), "200");
+    has(&unhealthy(&[&script("larger.php")]), "an answer over 1 MiB, which is not judged");
+    healthy(&[&format!("{}?a=b%20c", script("query.php")), "-e", "GET b c"]);
+    has(
+        &unhealthy(&["-t", "500ms", &script("slow.php")]),
+        &format!("while reading from 127.0.0.1:{port}, want a FastCGI answer"),
+    );
+    // A record of a kind that the answer does not need is passed over.
+    let more = blurts(
+        b"\x01\x0a\0\0\0\x02\0\0ok\x01\x06\0\x01\0\x08\0\0\r\n\r\npong\x01\x03\0\x01\0\x08\0\0\0\0\0\0\0\0\0\0",
+    );
+    assert_eq!(healthy(&[&format!("fcgi://127.0.0.1:{more}/ping"), "-e", "pong"]), "200");
+    // Its two workers are asleep now: whoever only connects does not notice.
+    has(&unhealthy(&["-t", "500ms", &script("slow.php")]), "timed out after 500 ms");
+    has(&healthy(&[&format!("tcp://127.0.0.1:{port}")]), "connected to");
+    has(&unhealthy(&["-t", "500ms", &format!("{base}/ping")]), "timed out after 500 ms");
+    for wrong in [base.clone(), format!("fcgi://u:p@127.0.0.1:{port}/ping")] {
+        let run = check(&[&wrong]);
+        assert_eq!((run.code, run.out.as_str()), (Some(1), ""));
+        has(&run.err, "want fcgi://host:port/path, such as php-fpm's /ping");
+    }
+}

@@ -1,0 +1,46 @@
+//! What the tests share: the executable and how it is run, folders, ports, certificates, and servers,
+//! scripted here, installed, or written in Python and Node.
+
+#![cfg_attr(
+    not(feature = "tls"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "the tests that need the rest are left out with TLS"
+    )
+)]
+
+mod exe;
+mod folder;
+mod peer;
+mod pki;
+mod ports;
+mod run;
+mod scripted;
+mod server;
+
+pub use exe::{exe, flavour};
+pub use folder::{Folder, open_up};
+pub use peer::Peer;
+#[cfg(target_arch = "x86_64")]
+pub use peer::from_npm;
+pub use pki::{Certificates, openssl, self_signed};
+pub use ports::{closed_port, free_port, ipv6_only, listens, silent};
+pub use run::{Run, check, command, healthy, long, run, unhealthy};
+pub use scripted::{answers, blurts, blurts_and_stays, finish, records, request, server};
+pub use server::{Server, as_user, eventually, must};
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Held by the few tests that start so many processes, or watch the clock so closely, that two of
+/// them at a time would disturb each other.
+pub fn heavy() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether `text` has `part` in it; both are shown where it has not.
+#[track_caller]
+pub fn has(text: &str, part: &str) {
+    assert!(text.contains(part), "want {part:?} in {text:?}");
+}
