@@ -17,9 +17,9 @@ use healthcheck::dropin::expr::Expr;
 use healthcheck::dropin::{self, World};
 use healthcheck::input::{Authority, Text, target, value as v};
 #[cfg(feature = "services")]
-use healthcheck::net::stream::recognise;
+use healthcheck::net::recognise::recognise;
 use healthcheck::net::stream::{Decoded, MESSAGE};
-use healthcheck::net::{dns as message, resolve};
+use healthcheck::net::{conf, dns as message};
 use healthcheck::plan;
 use healthcheck::text::Wrong;
 
@@ -427,7 +427,7 @@ fn dns(data: &[u8]) {
         Ok(Some(answer)) => {
             assert!(data.starts_with(b"\x12\x34"));
             assert!(answer.records.len() * 11 <= data.len());
-            one_line(&message::rcode(answer.code));
+            one_line(&answer.code.name());
         }
         Ok(None) => {}
         Err(wrong) => one_line(&wrong),
@@ -437,10 +437,10 @@ fn dns(data: &[u8]) {
 
 /// `/etc/hosts`, `/etc/resolv.conf`, and a name for the question.
 fn names(data: &[u8]) {
-    for ip in resolve::in_hosts(data, "db") {
-        assert!(resolve::in_hosts(data, "DB.").contains(&ip));
+    for ip in conf::in_hosts(data, "db") {
+        assert!(conf::in_hosts(data, "DB.").contains(&ip));
     }
-    let candidates = resolve::Conf::parse(data).candidates("db");
+    let candidates = conf::Conf::parse(data).candidates("db");
     assert!(candidates.iter().any(|name| name == "db"));
     if let Some(encoded) = str::from_utf8(data).ok().and_then(message::encode) {
         assert!(encoded.len() <= 255 && encoded.ends_with(&[0]));
@@ -477,7 +477,7 @@ fn cgroup(data: &[u8]) {
 /// A certificate as messages show it.
 #[cfg(feature = "tls")]
 fn certificate(data: &[u8]) {
-    if let Some(shown) = healthcheck::net::tls::certificate::Shown::of(data) {
+    if let Some(shown) = healthcheck::net::tls::certificate::Certificate::of(data) {
         for words in [&shown.subject, &shown.issuer, &shown.not_before, &shown.not_after] {
             one_line(words);
         }

@@ -4,7 +4,7 @@ use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Flag, Options, Target, Usage, value};
 use crate::net::Peer;
-use crate::net::dns::{self, Answer};
+use crate::net::dns::{self, Answer, Rcode};
 use crate::net::stream::{Conversation, Decoded};
 use crate::verdict::{Failure, Healthy, Verdict};
 
@@ -92,8 +92,8 @@ impl Dns {
     fn judge(&self, answer: &Answer) -> Verdict {
         let Self { name, kind: (kind, number), .. } = self;
         let what = format!("{kind} {name}");
-        if answer.code != 0 {
-            return Err(Failure::mismatch(&what, &dns::rcode(answer.code), "NOERROR"));
+        if answer.code != Rcode::NOERROR {
+            return Err(Failure::mismatch(&what, &answer.code.name(), "NOERROR"));
         }
         match answer.records.iter().filter(|(found, _)| found == number).count() {
             0 => {
@@ -128,7 +128,7 @@ mod tests {
         for end in 0..whole.len() {
             assert_eq!(framed(&whole[..end], &query), Ok(None));
         }
-        let answer = Answer { truncated: false, code: 0, records: vec![] };
+        let answer = Answer { truncated: false, code: Rcode::NOERROR, records: vec![] };
         assert_eq!(framed(&whole, &query), Ok(Some((answer, whole.len()))));
         assert!(framed(&[0, 0], &query).is_err());
     }

@@ -53,7 +53,7 @@ impl Check for Stream {
             let mut buffer = [0; 4096];
             let n = stream.read(&mut buffer).map_err(|failure| {
                 // What came tells who is there, though it is not what was wanted.
-                let who = net::stream::recognise(&wanted.seen).unwrap_or_default();
+                let who = net::recognise::recognise(&wanted.seen).unwrap_or_default();
                 failure.with(&quote(&wanted.seen)).with(who)
             })?;
             if n == 0 {
@@ -97,6 +97,6 @@ impl<'a> Wanted<'a> {
     pub(super) fn mismatch(&self, missing: &[u8], why: &str) -> Failure {
         let got = format!("of {} bytes, {why}", self.seen.len());
         let failure = Failure::lacks("reply", &got, missing, &self.seen);
-        failure.with(net::stream::recognise(&self.seen).unwrap_or_default())
+        failure.with(net::recognise::recognise(&self.seen).unwrap_or_default())
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Filled by `cli`, read by the checks; knows neither.
 
+pub mod address;
 pub mod flags;
 pub mod options;
 pub mod pattern;
@@ -13,6 +14,7 @@ use std::fmt;
 
 use crate::text::Wrong;
 
+pub use address::Address;
 pub use flags::Flag;
 pub use options::{Given, Options, Scope, Text};
 pub use target::{Authority, Host, Scheme, Secure, Target};

@@ -1,9 +1,9 @@
 //! The grammar of targets: `scheme://userinfo@host:port/path?query` and the schemes without `//`.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
-use super::{Text, Usage, value};
+use super::{Address, Text, Usage, value};
 use crate::text::{Wrong, before, piece, rsplit_once, split_once};
 use crate::verdict::brief;
 
@@ -175,7 +175,7 @@ pub enum Host {
     /// 127.0.0.1, then ::1; never looked up.
     Localhost,
     /// An address.
-    Ip(IpAddr),
+    Ip(Address),
     /// A name to look up.
     Name(String),
 }
@@ -186,8 +186,8 @@ impl Host {
         if text.is_empty() || text.eq_ignore_ascii_case("localhost") {
             return Ok(Host::Localhost);
         }
-        if let Ok(ip) = text.parse() {
-            return Ok(Host::Ip(ip));
+        if let Some(address) = Address::parse(text) {
+            return Ok(Host::Ip(address));
         }
         let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
         // `127.1` and `2130706433` are addresses to some resolvers and names to none.
@@ -203,27 +203,37 @@ impl Host {
     }
 }
 
+/// As a peer may read it: a zone is this machine's own and stays here (RFC 6874 section 4).
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Host::Localhost => f.write_str("localhost"),
-            Host::Ip(IpAddr::V4(ip)) => ip.fmt(f),
-            Host::Ip(IpAddr::V6(ip)) => write!(f, "[{ip}]"),
+            Host::Ip(Address { ip: IpAddr::V4(ip), .. }) => ip.fmt(f),
+            Host::Ip(Address { ip: IpAddr::V6(ip), .. }) => write!(f, "[{ip}]"),
             Host::Name(name) => f.write_str(name),
         }
     }
 }
 
-/// Splits `host:port`, `[v6]:port`, `:port`, `host`.
+/// Splits `host:port`, `[v6]:port`, `[v6%zone]:port`, `:port`, `host`.
 pub fn split_port(text: &str) -> Result<(Host, Option<u16>), Wrong> {
     let (host, port) = if let Some(inside) = text.strip_prefix('[') {
         let (ip, after) = split_once(inside, b']').ok_or("want a ']' after the IPv6 address")?;
-        let ip: Ipv6Addr = ip.parse().map_err(|_| "want an IPv6 address between [ and ]")?;
+        // In a URL the `%` of a zone is written `%25` (RFC 6874 section 2), by most people `%`.
+        let address = match split_once(ip, b'%') {
+            Some((ip, zone)) => {
+                let zone = zone.strip_prefix("25").filter(|zone| !zone.is_empty()).unwrap_or(zone);
+                Address::parse(&[ip, "%", zone].concat())
+            }
+            None => Address::parse(ip),
+        };
+        let address = address.filter(|address| address.ip.is_ipv6());
+        let address = address.ok_or("want an IPv6 address between [ and ]")?;
         let port = match after {
             "" => None,
             _ => Some(after.strip_prefix(':').ok_or("want ':' and a port after ']'")?),
         };
-        (Host::Ip(ip.into()), port)
+        (Host::Ip(address), port)
     } else {
         match split_once(text, b':') {
             Some((_, port)) if split_once(port, b':').is_some() => {
@@ -365,7 +375,19 @@ mod tests {
         assert_eq!(parts("tcp://[::1]:5"), ("[::1]".into(), Some(5), String::new()));
         assert_eq!(parts("LOCALHOST?x"), ("localhost".into(), None, "?x".into()));
         assert_eq!(parts("http://127.0.0.1"), ("127.0.0.1".into(), None, String::new()));
+        for text in ["http://[fe80::1%25eth0]:8/", "http://[fe80::1%eth0]:8/"] {
+            let target = target(text);
+            let host = &target.authority().expect(text).host;
+            assert_eq!(*host, Host::Ip(Address::parse("fe80::1%eth0").expect("an address")));
+            assert_eq!(host.to_string(), "[fe80::1]");
+        }
+        assert_eq!(
+            target("http://[fe80::1%25]").authority().expect("a zone").host,
+            Host::Ip(Address::parse("fe80::1%25").expect("an address"))
+        );
         for text in [
+            "http://[fe80::1%]",
+            "http://[127.0.0.1]",
             "http://[::1",
             "http://[::1]x",
             "http://[::g]",

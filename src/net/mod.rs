@@ -1,11 +1,14 @@
 //! Whom to dial and how: an endpoint becomes a [`Stream`] under a deadline.
 
+pub mod conf;
 pub mod diag;
 pub mod dns;
 pub mod hello;
+mod random;
+pub mod recognise;
 pub mod resolve;
+mod socket;
 pub mod stream;
-#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 pub mod tls;
 mod udp;
 
@@ -13,16 +16,12 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use rustix::event::PollFlags;
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt,
-};
-use rustix::rand::{GetRandomFlags, getrandom};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use crate::attempt::{Attempt, is_late};
 use crate::deadline::Deadline;
@@ -30,18 +29,12 @@ use crate::input::{Flag, Host, Options, Secure, Target, Usage, target};
 use crate::text::Wrong;
 use crate::verdict::{Failure, Step};
 
+pub use random::unpredictable;
 pub use resolve::Family;
 pub use stream::Stream;
 pub use tls::Tls;
 
-/// 64 bits that nobody can guess, and no two calls get alike. The kernel has them to give but in
-/// the first moments after it started, and where seccomp forbids to ask: then it is the time.
-pub fn unpredictable() -> u64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let mut bits = u64::from(now.subsec_nanos()).to_ne_bytes();
-    let _ = getrandom(&mut bits, GetRandomFlags::NONBLOCK);
-    u64::from_ne_bytes(bits)
-}
+use socket::{connect_tcp, permitted};
 
 /// Where to connect to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -251,38 +244,6 @@ fn says_nothing(number: i32) -> bool {
     [Errno::ADDRNOTAVAIL, Errno::AFNOSUPPORT, Errno::NETUNREACH]
         .iter()
         .any(|errno| errno.raw_os_error() == number)
-}
-
-/// A build with `loopback-only` is no tool for reaching other machines: every address is asked
-/// here, after redirects and name resolution, before a socket is made.
-fn permitted(address: &SocketAddr) -> io::Result<()> {
-    if cfg!(feature = "loopback-only") && !address.ip().to_canonical().is_loopback() {
-        return Err(Wrong::from("this build connects to loopback addresses only").into());
-    }
-    Ok(())
-}
-
-fn open_socket(address: SocketAddr, kind: SocketType) -> io::Result<OwnedFd> {
-    let family = match address {
-        SocketAddr::V4(_) => AddressFamily::INET,
-        SocketAddr::V6(_) => AddressFamily::INET6,
-    };
-    Ok(socket_with(family, kind, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?)
-}
-
-fn connect_tcp(address: SocketAddr, attempt: &Attempt<'_>, until: Deadline) -> io::Result<OwnedFd> {
-    let socket = open_socket(address, SocketType::STREAM)?;
-    // A request is one write or a conversation of small ones: neither gains from Nagle's delay.
-    sockopt::set_tcp_nodelay(&socket, true)?;
-    match connect(&socket, &address) {
-        Ok(()) => {}
-        Err(Errno::INPROGRESS | Errno::INTR) => {
-            attempt.wait(socket.as_fd(), PollFlags::OUT, until)?;
-            sockopt::socket_error(&socket)??;
-        }
-        Err(error) => return Err(error.into()),
-    }
-    Ok(socket)
 }
 
 /// A Unix connect does not wait, but says EAGAIN while the listener's backlog is full (connect(2)):

@@ -12,14 +12,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, SocketType, connect, recv, send};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 
-use super::dns::{self, Answer};
-use super::open_socket;
+use super::conf::{Conf, in_hosts};
+use super::dns::{self, Answer, Rcode};
+use super::socket::{address, connect_udp};
 use crate::attempt::Attempt;
 use crate::deadline::Deadline;
 use crate::file;
-use crate::input::{Flag, Host, Options, Usage};
+use crate::input::{Address, Flag, Host, Options, Usage};
 use crate::verdict::{Failure, Step};
 
 /// Which addresses may be used.
@@ -66,7 +67,8 @@ impl Family {
 const ADDRESSES: usize = 8;
 
 /// The addresses of `host`, at least one. IPv4 comes first: where both are given, it is the one
-/// that works in more containers, and the other one follows at once when it does not. `localhost` is never looked up: an image need not have
+/// that works in more containers, and the other one follows at once when it does not. `localhost`
+/// and what ends in it (RFC 6761 section 6.3) is never looked up: an image need not have
 /// `/etc/hosts`, and a server that listens on one family only is found on either.
 pub fn resolve(
     host: &Host,
@@ -75,13 +77,16 @@ pub fn resolve(
     attempt: &Attempt<'_>,
 ) -> Result<Vec<SocketAddr>, Failure> {
     let known = match host {
-        Host::Localhost => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
-        Host::Ip(ip) => vec![*ip],
-        Host::Name(name) => look_up(name, family, attempt)?,
+        Host::Ip(address) => vec![address.clone()],
+        Host::Name(name) if !is_localhost(name) => look_up(name, family, attempt)?,
+        _ => [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()]
+            .map(Address::from)
+            .into(),
     };
     let mut addresses = Vec::new();
     for first in [true, false] {
-        addresses.extend(known.iter().filter(|ip| ip.is_ipv4() == first && family.allows(**ip)));
+        addresses
+            .extend(known.iter().filter(|at| at.ip.is_ipv4() == first && family.allows(at.ip)));
     }
     addresses.truncate(ADDRESSES);
     if addresses.is_empty() {
@@ -92,19 +97,42 @@ pub fn resolve(
             Family::V6 => "no IPv6 address",
         }));
     }
-    Ok(addresses.into_iter().map(|ip: &IpAddr| SocketAddr::new(*ip, port)).collect())
+    let mut found = Vec::with_capacity(addresses.len());
+    for known in addresses {
+        found.push(address(known, port).map_err(|error| {
+            attempt.enter(Step::Resolve, &known.to_string());
+            attempt.io(error)
+        })?);
+    }
+    Ok(found)
+}
+
+/// `app.localhost`, `localhost.`: names of this machine.
+fn is_localhost(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 /// The largest of the two files that is read.
 const FILE: usize = 4 << 20;
 
+/// What came of asking for one name.
+enum Answered {
+    /// At least one.
+    Addresses(Vec<IpAddr>),
+    /// There is no such name; with [`Rcode::NOERROR`] there is, without an address.
+    Denied(Rcode),
+    /// The servers cannot say.
+    Unable(Rcode),
+}
+
 /// `/etc/hosts`, then the name servers.
-fn look_up(name: &str, family: Family, attempt: &Attempt<'_>) -> Result<Vec<IpAddr>, Failure> {
+fn look_up(name: &str, family: Family, attempt: &Attempt<'_>) -> Result<Vec<Address>, Failure> {
     attempt.enter(Step::Resolve, name);
     // Either file may be missing: scratch images have neither.
     let hosts = file::read(Path::new("/etc/hosts"), FILE).unwrap_or_default();
     let found = in_hosts(&hosts, name);
-    if found.iter().any(|ip| family.allows(*ip)) {
+    if found.iter().any(|address| family.allows(address.ip)) {
         return Ok(found);
     }
     if cfg!(feature = "loopback-only") {
@@ -113,124 +141,48 @@ fn look_up(name: &str, family: Family, attempt: &Attempt<'_>) -> Result<Vec<IpAd
     }
     let conf = file::read(Path::new("/etc/resolv.conf"), FILE).unwrap_or_default();
     let conf = Conf::parse(&conf);
-    // Of several candidates the least code says most: one that exists, then one that could not be
-    // asked for (SERVFAIL), then those that do not exist.
-    let mut least = None;
+    // Of several candidates, what says most: a name that exists, then one that nobody could tell of,
+    // then those that do not exist; of equals, the name as it was given.
+    let mut most = None;
     for candidate in conf.candidates(name) {
         let Some(encoded) = dns::encode(&candidate) else { continue };
-        let code = match ask(name, &encoded, family.records(), &conf.servers, attempt)? {
-            Ok(addresses) if !addresses.is_empty() => return Ok(addresses),
-            Ok(_) => dns::NOERROR,
-            Err(code) => code,
+        let (weight, code) = match ask(name, &encoded, family.records(), &conf.servers, attempt)? {
+            Answered::Addresses(found) => {
+                return Ok(found.into_iter().map(Address::from).collect());
+            }
+            Answered::Denied(code) => (if code == Rcode::NOERROR { 2 } else { 0 }, code),
+            Answered::Unable(code) => (1, code),
         };
-        least = Some(least.map_or(code, |least: u8| least.min(code)));
+        most = most.max(Some((weight, candidate == name, code)));
     }
-    Err(attempt.protocol(match least {
+    Err(attempt.protocol(match most {
         None => "want a name of labels up to 63 bytes".into(),
-        Some(dns::NOERROR) => "the name has no address".into(),
-        Some(dns::NXDOMAIN) => "no such name (NXDOMAIN)".into(),
-        Some(code) => format!("the name server says {}", dns::rcode(code)),
+        Some((.., Rcode::NOERROR)) => "the name has no address".into(),
+        Some((.., Rcode::NXDOMAIN)) => "no such name (NXDOMAIN)".into(),
+        Some((.., code)) => ["the name server says ", &code.name()].concat(),
     }))
-}
-
-/// The addresses of `name` in hosts(5).
-pub fn in_hosts(hosts: &[u8], name: &str) -> Vec<IpAddr> {
-    let name = name.strip_suffix('.').unwrap_or(name);
-    let mut found = Vec::new();
-    for mut words in words(hosts) {
-        let ip = words.next().and_then(|word| word.parse().ok());
-        if let Some(ip) = ip.filter(|ip| !found.contains(ip))
-            && words.any(|alias| alias.eq_ignore_ascii_case(name))
-        {
-            found.push(ip);
-        }
-        // Many more than are ever asked.
-        if found.len() == 64 {
-            break;
-        }
-    }
-    found
-}
-
-/// The words of each line, comments left out.
-fn words(text: &[u8]) -> impl Iterator<Item = std::str::SplitAsciiWhitespace<'_>> {
-    text.split(|byte| *byte == b'\n').map(|line| {
-        let end = line.iter().position(|byte| matches!(byte, b'#' | b';')).unwrap_or(line.len());
-        str::from_utf8(line.get(..end).unwrap_or_default()).unwrap_or("").split_ascii_whitespace()
-    })
-}
-
-/// What counts of resolv.conf(5).
-#[derive(Debug, PartialEq, Eq)]
-pub struct Conf {
-    /// At most three, as the manual has it.
-    servers: Vec<IpAddr>,
-    search: Vec<String>,
-    ndots: usize,
-}
-
-impl Conf {
-    /// Reads the file; what is not understood does not count.
-    pub fn parse(text: &[u8]) -> Self {
-        let mut conf = Self { servers: Vec::new(), search: Vec::new(), ndots: 1 };
-        for mut words in words(text) {
-            match words.next() {
-                Some("nameserver") => {
-                    conf.servers.extend(words.next().and_then(|word| word.parse::<IpAddr>().ok()))
-                }
-                // The last one of these lines counts.
-                Some("search" | "domain") => conf.search = words.map(str::to_owned).collect(),
-                Some("options") => {
-                    for ndots in words.filter_map(|word| word.strip_prefix("ndots:")?.parse().ok())
-                    {
-                        conf.ndots = usize::min(ndots, 15);
-                    }
-                }
-                _ => {}
-            }
-        }
-        conf.servers.truncate(3);
-        if conf.servers.is_empty() {
-            conf.servers.push(Ipv4Addr::LOCALHOST.into());
-        }
-        conf
-    }
-
-    /// The names to ask for, in order: below `ndots` dots the search domains come first.
-    pub fn candidates(&self, name: &str) -> Vec<String> {
-        let mut all = Vec::new();
-        if !name.ends_with('.') {
-            for domain in &self.search {
-                all.push(format!("{name}.{domain}"));
-            }
-        }
-        let dots = name.bytes().filter(|byte| *byte == b'.').count();
-        let at = if dots >= self.ndots { 0 } else { all.len() };
-        all.insert(at, name.to_owned());
-        all
-    }
 }
 
 /// Asks all servers for all `kinds` of records of one name, again twice a second. An address counts
 /// whoever gives it. That there is none is for the server listed first to say, as elsewhere; for
-/// another one where nobody else is left, or nobody else spoke within half a second: `Ok(Err(code))`.
+/// another one where nobody else is left, or nobody else spoke within half a second.
 fn ask(
     shown: &str,
     name: &[u8],
     kinds: &[u16],
-    servers: &[IpAddr],
+    servers: &[Address],
     attempt: &Attempt<'_>,
-) -> Result<Result<Vec<IpAddr>, u8>, Failure> {
+) -> Result<Answered, Failure> {
     const AGAIN: Duration = Duration::from_millis(500);
     /// A server that drops one of the two queries does not hold up the other one's answer.
     const GRACE: Duration = Duration::from_millis(250);
 
-    let names: Vec<String> = servers.iter().map(IpAddr::to_string).collect();
+    let names: Vec<String> = servers.iter().map(Address::to_string).collect();
     attempt.enter(Step::Resolve, &[shown, " by ", &names.join(", ")].concat());
     let mut search = Search::new(name, kinds);
     let mut sockets = Vec::new();
     for server in servers {
-        match open(*server) {
+        match address(server, 53).and_then(connect_udp) {
             Ok(socket) => {
                 let bit = 1 << sockets.len();
                 search.servers |= bit;
@@ -261,14 +213,6 @@ fn ask(
     }
 }
 
-/// A socket that takes datagrams from this server only, and its refusals.
-fn open(server: IpAddr) -> io::Result<OwnedFd> {
-    let address = SocketAddr::new(server, 53);
-    let socket = open_socket(address, SocketType::DGRAM)?;
-    connect(&socket, &address)?;
-    Ok(socket)
-}
-
 /// One query, and what has come back.
 struct Query {
     kind: u16,
@@ -288,9 +232,9 @@ struct Search {
     servers: u8,
     found: Vec<IpAddr>,
     /// The code of a denial, the highest of the server listed first if there are several.
-    denial: Option<(bool, u8)>,
+    denial: Option<(bool, Rcode)>,
     /// The highest code of a server that could not say.
-    failure: Option<u8>,
+    failure: Option<Rcode>,
     /// Why the last server was given up.
     refused: Option<io::Error>,
 }
@@ -347,13 +291,22 @@ impl Search {
     fn take(&mut self, bit: u8, message: &[u8]) {
         let first = self.servers.trailing_zeros() == bit.trailing_zeros();
         for query in self.queries.iter_mut().filter(|query| !query.settled) {
-            let Ok(Some(answer)) = Answer::parse(message, &query.message) else { continue };
+            let answer = match Answer::parse(message, &query.message) {
+                Ok(Some(answer)) => answer,
+                Ok(None) => continue,
+                // No answer at all; said where nobody has a better one.
+                Err(wrong) => {
+                    self.refused = Some(wrong.into());
+                    query.without |= bit;
+                    continue;
+                }
+            };
             let records = answer.records.iter().filter(|(kind, _)| *kind == query.kind);
             let before = self.found.len();
             if !is_answer(answer.code) {
                 self.failure = self.failure.max(Some(answer.code));
             } else {
-                self.found.extend(records.filter_map(|(_, data)| address(data)));
+                self.found.extend(records.filter_map(|(_, data)| ip(data)));
                 query.settled = first || self.found.len() > before;
                 if self.found.len() == before {
                     query.denied = true;
@@ -374,26 +327,26 @@ impl Search {
         })
     }
 
-    fn end(self, attempt: &Attempt<'_>) -> Result<Result<Vec<IpAddr>, u8>, Failure> {
+    fn end(self, attempt: &Attempt<'_>) -> Result<Answered, Failure> {
         // Half a denial is none, but somebody may have said why it is not whole.
         let denial = self.denial.filter(|_| self.queries.iter().all(|query| query.denied));
-        let code = denial.map(|(_, code)| code).or(self.failure);
-        match (self.found.is_empty(), code, self.refused) {
-            (false, ..) | (true, Some(dns::NOERROR), _) => Ok(Ok(self.found)),
-            (true, Some(code), _) => Ok(Err(code)),
-            (true, None, Some(error)) => Err(attempt.io(error)),
-            (true, None, None) => Err(attempt.protocol("no name server")),
+        match (self.found.is_empty(), denial, self.failure, self.refused) {
+            (false, ..) => Ok(Answered::Addresses(self.found)),
+            (true, Some((_, code)), ..) => Ok(Answered::Denied(code)),
+            (true, None, Some(code), _) => Ok(Answered::Unable(code)),
+            (true, None, None, Some(error)) => Err(attempt.io(error)),
+            (true, None, None, None) => Err(attempt.protocol("no name server")),
         }
     }
 }
 
 /// Whether a code is a server's last word on a name; the others say that it cannot tell.
-fn is_answer(code: u8) -> bool {
-    matches!(code, dns::NOERROR | dns::NXDOMAIN)
+fn is_answer(code: Rcode) -> bool {
+    matches!(code, Rcode::NOERROR | Rcode::NXDOMAIN)
 }
 
 /// The address in an A or AAAA record.
-fn address(data: &[u8]) -> Option<IpAddr> {
+fn ip(data: &[u8]) -> Option<IpAddr> {
     let v4 = <[u8; 4]>::try_from(data).map(IpAddr::from);
     v4.or_else(|_| <[u8; 16]>::try_from(data).map(IpAddr::from)).ok()
 }
@@ -423,40 +376,10 @@ mod tests {
 
     #[test]
     fn an_address_of_the_other_family_is_named() {
-        let host = Host::Ip(Ipv4Addr::LOCALHOST.into());
+        let host = Host::Ip(IpAddr::from(Ipv4Addr::LOCALHOST).into());
         assert_eq!(
             addresses(&host, Family::V6),
             Err("resolving 127.0.0.1: no IPv6 address".into())
         );
-    }
-
-    #[test]
-    fn hosts() {
-        let text = b"# comment\n127.0.0.1 localhost\n10.0.0.1\tapi API.example # x\n::1 api\n\xff\n10.0.0.1 api\nbad api";
-        let found: Vec<String> = in_hosts(text, "Api").iter().map(IpAddr::to_string).collect();
-        assert_eq!(found, ["10.0.0.1", "::1"]);
-        assert_eq!(in_hosts(text, "api.example.").len(), 1);
-        assert!(in_hosts(text, "comment").is_empty() && in_hosts(b"", "x").is_empty());
-        let many: String = (0..=255).map(|n| format!("127.0.0.{n} api\n")).collect();
-        assert_eq!(in_hosts(many.as_bytes(), "api").len(), 64);
-    }
-
-    #[test]
-    fn resolv_conf() {
-        let text = b"; x\nnameserver 10.0.0.2\nnameserver fe80::1%eth0\nnameserver ::1\nsearch a.b c\noptions edns0 ndots:5 timeout:2\n";
-        let conf = Conf::parse(text);
-        let servers: Vec<String> = conf.servers.iter().map(IpAddr::to_string).collect();
-        assert_eq!(servers, ["10.0.0.2", "::1"]);
-        assert_eq!(conf.candidates("x.y"), ["x.y.a.b", "x.y.c", "x.y"]);
-        assert_eq!(conf.candidates("x.y."), ["x.y."]);
-        assert_eq!(
-            conf.candidates("1.2.3.4.5.6"),
-            ["1.2.3.4.5.6", "1.2.3.4.5.6.a.b", "1.2.3.4.5.6.c"]
-        );
-        let none = Conf::parse(b"");
-        assert_eq!(none.servers, [IpAddr::V4(Ipv4Addr::LOCALHOST)]);
-        assert_eq!(none.candidates("x"), ["x"]);
-        let many = Conf::parse("nameserver 1.1.1.1\n".repeat(9).as_bytes());
-        assert_eq!(many.servers.len(), 3);
     }
 }

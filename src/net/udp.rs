@@ -6,9 +6,10 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, SocketType, connect, recv, send};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 
-use super::{Endpoint, Peer, each_address, open_socket};
+use super::socket::connect_udp;
+use super::{Endpoint, Peer, each_address};
 use crate::attempt::Attempt;
 use crate::deadline::Deadline;
 use crate::input::{Options, Target, Usage};
@@ -41,11 +42,7 @@ impl Peer {
         };
         let mut open = Vec::new();
         let asked = each_address(host, port, self.family, attempt, |address, until| {
-            let socket = open_socket(address, SocketType::DGRAM)?;
-            // Connected, so that a port-unreachable answer comes back as an error and a stranger's
-            // datagram does not come at all.
-            connect(&socket, &address)?;
-            open.push((address, socket));
+            open.push((address, connect_udp(address)?));
             exchange(&mut open, request, attempt, until, &mut enough)
         });
         let mut failure = match asked {

@@ -95,6 +95,8 @@ fn names_are_resolved_by_a_real_name_server() {
         ("tcp://six.test:1 -4", "resolving six.test by 127.0.0.1: the name has no address"),
         ("tcp://text.test:1", "resolving text.test by 127.0.0.1: the name has no address"),
         ("tcp://a.example.:1", "resolving a.example. by 127.0.0.1: the name server says REFUSED"),
+        // That there is no a.example.search.test says less than that.
+        ("tcp://a.example:1", "resolving a.example by 127.0.0.1: the name server says REFUSED"),
         (&format!("tcp://{}:1", "a".repeat(64)), "want a name of labels up to 63 bytes"),
         ("dns://127.0.0.1/six.test", "A six.test NOERROR with no A record, want a record"),
         ("dns://127.0.0.1/nosuch.no.test", "A nosuch.no.test NXDOMAIN, want NOERROR"),
@@ -121,16 +123,19 @@ fn a_truncated_answer_is_asked_for_again_over_tcp() {
 }
 
 /// Name servers in Python, each with its address, its way and its delay in milliseconds: `ok` has
-/// an address for every name, `no` has none, `nx` knows no name, `fail` cannot say, `mute` is mute.
+/// an address for every name, `no` has none, `nx` knows no name, `fail` cannot say, `mute` is mute;
+/// `owner` gives the address of another name, `class` one of CHAOS, `opcode` answers no query.
 fn with_servers(name: &str, servers: &[(&str, &str, u32)], script: &str) -> Run {
     const SERVER: &str = r#"
 import socket,sys,threading,time
 def serve(s,way,delay):
     while True:
         d,a=s.recvfrom(2000); time.sleep(int(delay)/1000); q=d[12:]
-        code={'nx':3,'fail':2}.get(way,0); has=way=='ok' and q[-3]==1
-        r=d[:2]+bytes([0x81,0x80|code])+d[4:6]+bytes([0,has,0,0,0,0])+q
-        if has: r+=b'\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\x7f\0\0\x01'
+        code={'nx':3,'fail':2}.get(way,0); has=way in ('ok','owner','class','opcode') and q[-3]==1
+        op=0x91 if way=='opcode' else 0x81
+        own=b'\1x\4test\0' if way=='owner' else b'\xc0\x0c'; cl=3 if way=='class' else 1
+        r=d[:2]+bytes([op,0x80|code])+d[4:6]+bytes([0,has,0,0,0,0])+q
+        if has: r+=own+bytes([0,1,0,cl])+b'\0\0\0\x3c\0\x04\x7f\0\0\x01'
         if way!='mute': s.sendto(r,a)
 for arg in sys.argv[1:]:
     ip,way,delay=arg.split(','); s=socket.socket(2,2); s.bind((ip,53))
@@ -185,6 +190,78 @@ fn the_first_name_server_decides_what_does_not_exist() {
     // At the deadline too.
     with_servers("early", &half, "\"$X\" tcp://api.test.:1 -t 300ms")
         .unhealthy("no such name (NXDOMAIN)");
+}
+
+#[test]
+fn what_two_readers_would_understand_differently_is_no_answer() {
+    for (way, words) in [
+        ("owner", "a DNS record of another name"),
+        ("class", "a DNS record of another class"),
+        ("opcode", "a DNS message that answers no query (opcode)"),
+    ] {
+        let one = [("127.0.0.11", way, 0)];
+        with_servers(way, &one, "\"$X\" dns://127.0.0.11/api.test").unhealthy(words).within(SOON);
+        with_servers(way, &one, "\"$X\" tcp://api.test:1")
+            .unhealthy(&format!("resolving api.test by 127.0.0.11: {words}"))
+            .within(SOON);
+        // Another server's answer counts all the same.
+        let two = [("127.0.0.11", way, 0), ("127.0.0.12", "ok", 50)];
+        with_servers(way, &two, "\"$X\" tcp://api.test:1")
+            .unhealthy("connecting to 127.0.0.1:1: Connection refused");
+    }
+}
+
+#[test]
+fn names_below_localhost_are_this_machine() {
+    let folder = etc("below", &[("hosts", "10.0.0.1 app.localhost\n")]);
+    for name in ["app.localhost", "a.B.LocalHost", "localhost."] {
+        alone(&folder, &format!("\"$X\" tcp://{name}:1"))
+            .unhealthy("connecting to 127.0.0.1:1: Connection refused");
+        alone(&folder, &format!("\"$X\" tcp://{name}:1 -6")).unhealthy("connecting to [::1]:1: ");
+    }
+    alone(&folder, "\"$X\" tcp://notlocalhost:1").unhealthy("resolving notlocalhost by 127.0.0.1");
+}
+
+#[test]
+fn a_link_local_address_has_its_zone() {
+    let hosts = "fe80::7%d0 link\nfe80::7%none astray\n";
+    let folder = etc("zones", &[("hosts", hosts), ("resolv.conf", "nameserver fe80::7%d0\n")]);
+    let link = "ip link add d0 index 70 type veth peer name d1; ip link set d0 up; \
+                ip link set d1 up; ip -6 addr add fe80::7/64 dev d0 nodad;";
+    let refused = "connecting to [fe80::7%70]:1: Connection refused";
+    for host in ["[fe80::7%25d0]", "[fe80::7%d0]", "[fe80::7%70]", "link"] {
+        alone(&folder, &format!("{link} \"$X\" tcp://{host}:1")).unhealthy(refused);
+    }
+    for host in ["[fe80::7%none]", "astray"] {
+        alone(&folder, &format!("{link} \"$X\" tcp://{host}:1"))
+            .unhealthy("resolving fe80::7%none: No such device (os error 19)");
+    }
+    alone(&folder, &format!("{link} \"$X\" tcp://api.test:1"))
+        .unhealthy("resolving api.test by fe80::7%d0: Connection refused");
+}
+
+/// The kernel may pick the dialled port for the near end of the connection (simultaneous open).
+#[test]
+fn a_connection_to_itself_is_a_refused_one() {
+    let folder = etc("itself", &[]);
+    for target in [
+        "tcp://127.0.0.1:50002",
+        "tcp://[::1]:50002",
+        "tcp://0.0.0.0:50002",
+        "tcp://[::ffff:127.0.0.1]:50002",
+        "udp://127.0.0.1:50003 --send ping",
+        "udp://[::1]:50003 --send ping",
+    ] {
+        let script = format!(
+            "echo 50000 50015 > /proc/sys/net/ipv4/ip_local_port_range; \
+             for N in 1 2 3 4 5 6 7 8 9 10; do for M in 1 2 3 4 5 6 7 8; do \
+             \"$X\" {target} -t 2s && exit 7; done; done; \
+             python3 -c 'import socket; socket.create_server((\"127.0.0.1\", 50002))'"
+        );
+        let run = alone(&folder, &script);
+        assert_eq!((run.code, run.err.as_str()), (Some(0), ""), "{target}: {}", run.out);
+        assert_eq!(run.out.matches("Connection refused (os error 111)").count(), 80, "{target}");
+    }
 }
 
 #[test]

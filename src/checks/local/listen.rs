@@ -61,7 +61,7 @@ impl Check for Listen {
             Host::Localhost => {
                 vec![IpAddr::from([127, 0, 0, 1]), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])]
             }
-            Host::Ip(ip) => vec![ip.to_canonical()],
+            Host::Ip(address) => vec![address.ip.to_canonical()],
             Host::Name(_) => return Err(target.wrong(WANT)),
         };
         let port = port.ok_or_else(|| target.wrong(WANT))?;

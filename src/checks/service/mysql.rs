@@ -226,7 +226,7 @@ mod tests {
     use super::*;
     use crate::checks::kinds;
     use crate::input::Text;
-    use crate::net::stream::recognise;
+    use crate::net::recognise::recognise;
 
     // What MariaDB 10.11.19 sent.
     const GREETING: &[u8] = b"\x64\0\0\0\x0a5.5.5-10.11.19-MariaDB-0+deb12u1\x00\x05\x00\x00\x00\

@@ -228,7 +228,7 @@ mod tests {
     use super::*;
     use crate::checks::kinds;
     use crate::input::Text;
-    use crate::net::stream::recognise;
+    use crate::net::recognise::recognise;
 
     // What PostgreSQL 15.18 sent.
     const NO_DATABASE: &[u8] =

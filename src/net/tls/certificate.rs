@@ -9,7 +9,7 @@ use crate::verdict::quote;
 
 /// The readable parts of a certificate.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Shown {
+pub struct Certificate {
     /// Whose it is, quoted.
     pub subject: String,
     /// Who issued it, quoted.
@@ -24,7 +24,7 @@ pub struct Shown {
     pub weak: bool,
 }
 
-impl Shown {
+impl Certificate {
     /// Reads a DER certificate (RFC 5280 section 4.1). `None` when it is not one.
     pub fn of(der: &[u8]) -> Option<Self> {
         let (certificate, _) = Der(der).expect(SEQUENCE)?;
@@ -195,7 +195,7 @@ mod tests {
     fn no_prefix_or_garbage_panics() {
         for length in 0..64 {
             for byte in 0..=255 {
-                assert_eq!(Shown::of(&vec![byte; length]), None);
+                assert_eq!(Certificate::of(&vec![byte; length]), None);
             }
         }
     }

@@ -8,8 +8,8 @@ use rustls::{
     PeerIncompatible,
 };
 
-use super::certificate::{Shown, date};
-use crate::net::stream::recognise;
+use super::certificate::{Certificate, date};
+use crate::net::recognise::recognise;
 use crate::verdict::quote;
 
 /// Names of a certificate that a message lists at most.
@@ -74,14 +74,14 @@ impl Chain<'_> {
     /// A line on each certificate, for `--verbose`.
     pub(super) fn lines(&self) -> Vec<String> {
         let shown = self.all().into_iter().enumerate().map(|(depth, cert)| {
-            let Shown { subject, issuer, not_before, not_after, .. } = cert;
+            let Certificate { subject, issuer, not_before, not_after, .. } = cert;
             format!("certificate {depth}: {subject}; issued by {issuer}; valid {not_before} to {not_after}")
         });
         shown.collect()
     }
 
     fn wrong_name(&self, name: &str) -> String {
-        let Some(leaf) = Shown::of(self.leaf) else {
+        let Some(leaf) = Certificate::of(self.leaf) else {
             return plain(&webpki::Error::BadDer).to_owned();
         };
         if leaf.names.is_empty() {
@@ -112,7 +112,7 @@ impl Chain<'_> {
             return format!("the server's certificate is self-signed and {hint}");
         }
         // Climb as far as the chain that was sent goes: the last issuer is the one nobody knows.
-        let above: Vec<Shown> = chain.collect();
+        let above: Vec<Certificate> = chain.collect();
         for _ in 0..MAX_SHOWN {
             let next = above.iter().find(|cert| cert.subject == top.issuer);
             match next.filter(|cert| cert.subject != top.subject) {
@@ -124,11 +124,11 @@ impl Chain<'_> {
     }
 
     fn self_signed(&self) -> bool {
-        Shown::of(self.leaf).is_some_and(|leaf| leaf.subject == leaf.issuer)
+        Certificate::of(self.leaf).is_some_and(|leaf| leaf.subject == leaf.issuer)
     }
 
     /// ` of "subject"` when another certificate than the server's own is meant.
-    fn whose(&self, when: &str, field: fn(&Shown) -> &String) -> String {
+    fn whose(&self, when: &str, field: fn(&Certificate) -> &String) -> String {
         match self.all().into_iter().enumerate().find(|(_, cert)| field(cert) == when) {
             Some((1.., cert)) => format!(" of \"{}\"", cert.subject),
             _ => String::new(),
@@ -136,9 +136,9 @@ impl Chain<'_> {
     }
 
     /// The readable certificates, the server's own first.
-    fn all(&self) -> Vec<Shown> {
+    fn all(&self) -> Vec<Certificate> {
         let chain = std::iter::once(self.leaf).chain(self.sent).take(MAX_SHOWN);
-        chain.filter_map(|der| Shown::of(der)).collect()
+        chain.filter_map(|der| Certificate::of(der)).collect()
     }
 }
 

@@ -11,7 +11,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, Error, InconsistentKeys};
 
-use super::{Identity, keys};
+use super::config::Identity;
+use super::keys;
 use crate::attempt::Attempt;
 use crate::verdict::{Failure, Step};
 

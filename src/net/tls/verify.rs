@@ -12,10 +12,11 @@ use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
-use super::certificate::Shown;
+use super::certificate::Certificate;
+use super::config::Trust;
 use super::explain::Chain;
 use super::provider::ALGORITHMS;
-use super::{Trust, files, roots};
+use super::{files, roots};
 use crate::attempt::Attempt;
 use crate::verdict::Failure;
 
@@ -77,7 +78,7 @@ impl Verifier {
 
     /// A signature by a key too short to be believed fails like a wrong one: says which it was.
     fn weak(&self, error: Error, cert: &CertificateDer<'_>) -> Error {
-        if Shown::of(cert).is_some_and(|cert| cert.weak) {
+        if Certificate::of(cert).is_some_and(|cert| cert.weak) {
             let _ = self.fault.set("the server's RSA key is shorter than 2048 bits".to_owned());
         }
         error

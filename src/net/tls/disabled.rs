@@ -27,11 +27,11 @@ impl Tls {
         Err(target.wrong("this build leaves TLS out: want the default one, not healthcheck-plain"))
     }
 
-    pub(super) fn files(&self, _: &Attempt<'_>) -> Result<Files, Failure> {
+    pub(in crate::net) fn files(&self, _: &Attempt<'_>) -> Result<Files, Failure> {
         match self.never {}
     }
 
-    pub(super) fn handshake<S>(
+    pub(in crate::net) fn handshake<S>(
         &self,
         _: S,
         _: Files,
@@ -44,38 +44,38 @@ impl Tls {
 
 /// Files that are not read.
 #[derive(Debug)]
-pub(super) struct Files(Infallible);
+pub(in crate::net) struct Files(Infallible);
 
 /// A session that cannot be had.
 #[derive(Debug)]
-pub(super) struct Session<S>(Infallible, PhantomData<S>);
+pub(in crate::net) struct Session<S>(Infallible, PhantomData<S>);
 
 impl<S> Session<S> {
-    pub(super) fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+    pub(in crate::net) fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         match self.0 {}
     }
 
-    pub(super) fn write_all(&mut self, _: &[u8]) -> io::Result<()> {
+    pub(in crate::net) fn write_all(&mut self, _: &[u8]) -> io::Result<()> {
         match self.0 {}
     }
 
-    pub(super) fn confirm(&mut self) -> io::Result<()> {
+    pub(in crate::net) fn confirm(&mut self) -> io::Result<()> {
         match self.0 {}
     }
 
-    pub(super) fn close_notify(&mut self) {
+    pub(in crate::net) fn close_notify(&mut self) {
         match self.0 {}
     }
 
-    pub(super) fn alpn(&self) -> Option<&[u8]> {
+    pub(in crate::net) fn alpn(&self) -> Option<&[u8]> {
         match self.0 {}
     }
 
-    pub(super) fn socket(&self) -> &S {
+    pub(in crate::net) fn socket(&self) -> &S {
         match self.0 {}
     }
 
-    pub(super) fn socket_mut(&mut self) -> &mut S {
+    pub(in crate::net) fn socket_mut(&mut self) -> &mut S {
         match self.0 {}
     }
 }

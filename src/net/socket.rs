@@ -1,0 +1,89 @@
+//! Sockets on the way to an address: none waits, and none leads where this build may not go.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, SocketFlags, SocketType, connect, getsockname, netdevice, socket_with, sockopt,
+};
+
+use crate::attempt::Attempt;
+use crate::deadline::Deadline;
+use crate::input::Address;
+use crate::text::Wrong;
+
+/// The socket address of `port` at an address; its zone becomes the interface's number.
+pub(super) fn address(Address { ip, zone }: &Address, port: u16) -> io::Result<SocketAddr> {
+    let (IpAddr::V6(v6), Some(zone)) = (ip, zone) else { return Ok(SocketAddr::new(*ip, port)) };
+    let number = match zone.parse() {
+        Ok(number) => number,
+        Err(_) => {
+            let any = SocketAddr::new(*ip, port);
+            netdevice::name_to_index(open_socket(any, SocketType::DGRAM)?, zone)?
+        }
+    };
+    Ok(SocketAddrV6::new(*v6, port, 0, number).into())
+}
+
+/// A build with `loopback-only` is no tool for reaching other machines: every address is asked
+/// here, after redirects and name resolution, before a socket is made.
+pub(super) fn permitted(address: &SocketAddr) -> io::Result<()> {
+    if cfg!(feature = "loopback-only") && !address.ip().to_canonical().is_loopback() {
+        return Err(Wrong::from("this build connects to loopback addresses only").into());
+    }
+    Ok(())
+}
+
+fn open_socket(address: SocketAddr, kind: SocketType) -> io::Result<OwnedFd> {
+    let family = match address {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    };
+    Ok(socket_with(family, kind, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?)
+}
+
+/// A connection to `address`, made by `until`.
+pub(super) fn connect_tcp(
+    address: SocketAddr,
+    attempt: &Attempt<'_>,
+    until: Deadline,
+) -> io::Result<OwnedFd> {
+    let socket = open_socket(address, SocketType::STREAM)?;
+    // A request is one write or a conversation of small ones: neither gains from Nagle's delay.
+    sockopt::set_tcp_nodelay(&socket, true)?;
+    match connect(&socket, &address) {
+        Ok(()) => {}
+        Err(Errno::INPROGRESS | Errno::INTR) => {
+            attempt.wait(socket.as_fd(), PollFlags::OUT, until)?;
+            sockopt::socket_error(&socket)??;
+        }
+        Err(error) => return Err(error.into()),
+    }
+    refuse_itself(socket, address)
+}
+
+/// A socket that takes datagrams from `address` only, and its refusals: a port-unreachable answer
+/// comes back as an error.
+pub(super) fn connect_udp(address: SocketAddr) -> io::Result<OwnedFd> {
+    let socket = open_socket(address, SocketType::DGRAM)?;
+    connect(&socket, &address)?;
+    refuse_itself(socket, address)
+}
+
+/// Where nobody listens on a port that the kernel may pick for its own side of a connection, it may
+/// pick that very port: the socket is connected to itself and would hear what it says. It ends by a
+/// reset, since its TIME-WAIT would keep the port from the server that is to come.
+fn refuse_itself(socket: OwnedFd, address: SocketAddr) -> io::Result<OwnedFd> {
+    let own: SocketAddr = getsockname(&socket)?.try_into()?;
+    // Who dials 0.0.0.0 reaches the loopback address.
+    let same = own.ip() == address.ip() || address.ip().is_unspecified();
+    if same && own.port() == address.port() {
+        let _ = sockopt::set_socket_linger(&socket, Some(Duration::ZERO));
+        return Err(Errno::CONNREFUSED.into());
+    }
+    Ok(socket)
+}
