@@ -1,6 +1,6 @@
 //! `amqp://`, `amqps://`: Connection.Start arrives (AMQP 0-9-1, sections 2.2.4 and 4.2).
 
-use super::{ask, open, or_tls, parts};
+use super::{once, parts};
 use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
@@ -24,11 +24,8 @@ impl Check for Amqp {
     /// there is: RabbitMQ warns of a client that closed; of Connection.Close at this point, or of
     /// a login that is none, it logs an error, and answers late.
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
-        let mut talk = open(&self.0, attempt)?;
-        let server = ask(&mut talk, b"AMQP\0\0\x09\x01", "Connection.Start", start)
-            .map_err(|failure| or_tls(failure, &talk, &self.0, "amqps"));
-        talk.close();
-        Healthy::saw(server?)
+        let what = ("Connection.Start", "amqps");
+        Healthy::saw(once(&self.0, attempt, b"AMQP\0\0\x09\x01", what, &start)?)
     }
 }
 

@@ -53,7 +53,7 @@ impl Check for Fcgi {
         let (mut out, mut errors) = (Vec::new(), Vec::new());
         let mut records = 0_usize;
         let ended = loop {
-            let (kind, content) = ask(&mut talk, request, "a FastCGI answer", record)
+            let (kind, content) = ask(&mut talk, request, "a FastCGI answer", &record)
                 .map_err(|failure| failure.with(&said(&errors)))?;
             request = &[];
             records += 1;

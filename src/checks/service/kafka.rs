@@ -3,11 +3,12 @@
 //!
 //! <https://kafka.apache.org/protocol.html#The_Messages_ApiVersions>
 
+use super::{once, parts};
 use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
 use crate::net::Peer;
-use crate::net::stream::{Conversation, Decoded, claimed};
+use crate::net::stream::{Decoded, claimed};
 use crate::verdict::{Failure, Healthy, Verdict};
 
 /// A Kafka broker or controller.
@@ -25,18 +26,15 @@ const CORRELATION: [u8; 4] = *b"hc18";
 impl Check for Kafka {
     /// Takes what the peer takes.
     fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
-        let authority = target.authority()?;
+        let (authority, peer) = parts(target, options)?;
         authority.nothing_but_a_port(target)?;
-        let peer = Peer::parse(target, options)?;
         Ok(Self { peer })
     }
 
     /// Asks for the versions.
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
-        let mut talk = Conversation::new(self.peer.open(attempt)?);
-        talk.send(REQUEST)?;
-        let (code, apis) = talk.receive("an answer to ApiVersions without TLS", decode)?;
-        talk.close();
+        let what = ("an answer to ApiVersions without TLS", "");
+        let (code, apis) = once(&self.peer, attempt, REQUEST, what, &decode)?;
         match (code, apis) {
             (0, 1..) => Healthy::saw(format!("answers {apis} APIs")),
             // KIP-511: a broker that has dropped this version answers in it all the same, and may

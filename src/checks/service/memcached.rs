@@ -1,6 +1,6 @@
 //! `memcached://`: `version` answers VERSION (memcached's doc/protocol.txt).
 
-use super::{answered, ask, line, open, parts};
+use super::{answered, line, once, parts};
 use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
@@ -22,9 +22,8 @@ impl Check for Memcached {
 
     /// Asks for the version, and says goodbye with it.
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
-        let mut talk = open(&self.0, attempt)?;
-        let answer = ask(&mut talk, b"version\r\nquit\r\n", "an answer to version", reply)?;
-        talk.close();
+        let what = ("an answer to version", "");
+        let answer = once(&self.0, attempt, b"version\r\nquit\r\n", what, &reply)?;
         match answer.as_str() {
             // With `-Y FILE`, before a user has shown a password: a server that asks is up.
             "CLIENT_ERROR unauthenticated" => Healthy::saw("up, wants a password"),

@@ -3,11 +3,12 @@
 //! OP_MSG: <https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/>. BSON:
 //! <https://bsonspec.org/spec.html>. `hello` needs no login.
 
+use super::{ask, open, parts};
 use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Flag, Options, Target, Usage};
 use crate::net::Peer;
-use crate::net::stream::{Conversation, Decoded, claimed};
+use crate::net::stream::{Decoded, claimed};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
 
 /// A MongoDB server, or a router of a sharded cluster.
@@ -23,21 +24,18 @@ const ANSWER: &str = "an answer to hello in OP_MSG (MongoDB 3.6 or later)";
 impl Check for Mongodb {
     /// Takes `--primary` and what the peer takes.
     fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
-        let authority = target.authority()?;
+        let (authority, peer) = parts(target, options)?;
         authority.nothing_but_a_port(target)?;
-        let peer = Peer::parse(target, options)?;
         Ok(Self { peer, primary: options.has(Flag::Primary) })
     }
 
     /// Says hello.
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
-        let mut talk = Conversation::new(self.peer.open(attempt)?);
-        talk.send(&request(b"hello"))?;
-        let mut hello = talk.receive(ANSWER, decode)?;
+        let mut talk = open(&self.peer, attempt)?;
+        let mut hello = ask(&mut talk, &request(b"hello"), ANSWER, &decode)?;
         // `hello` came with 4.4.2; what is older knows it by its former name.
         if hello.code == COMMAND_NOT_FOUND {
-            talk.send(&request(b"isMaster"))?;
-            hello = talk.receive(ANSWER, decode)?;
+            hello = ask(&mut talk, &request(b"isMaster"), ANSWER, &decode)?;
         }
         talk.close();
         if !hello.ok {

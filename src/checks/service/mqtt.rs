@@ -35,7 +35,7 @@ impl Check for Mqtt {
         // digits, at most 23 of them, which every broker takes (section 3.1.3.1).
         let client = ["healthcheck", &(unpredictable() as u32).to_string()].concat();
         let request = connect(&client, self.user.as_deref(), self.password.as_deref());
-        let code = ask(&mut talk, &request, "CONNACK", connack)
+        let code = ask(&mut talk, &request, "CONNACK", &connack)
             .map_err(|failure| or_tls(failure, &talk, &self.peer, "mqtts"));
         let verdict = code.and_then(|code| self.judge(code));
         if verdict.is_ok() {

@@ -8,6 +8,7 @@
 //!
 //! The packets: <https://dev.mysql.com/doc/dev/mysql-server/latest/PAGE_PROTOCOL.html>
 
+use super::{ask, open};
 use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
@@ -44,8 +45,9 @@ impl Check for Mysql {
 
     /// Reads the greeting and logs in without a password.
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
-        let mut talk = Conversation::new(self.peer.open(attempt)?);
-        let (version, offers_tls) = match talk.receive("a greeting of protocol 10", decode)?.0 {
+        let mut talk = open(&self.peer, attempt)?;
+        let greeting = ask(&mut talk, &[], "a greeting of protocol 10", &decode)?;
+        let (version, offers_tls) = match greeting.0 {
             Packet::Greeting { version, tls } => (version, tls),
             Packet::Error(error) => return Err(attempt.protocol(&error.text)),
             _ => return Err(attempt.protocol("another packet than a greeting")),
@@ -81,9 +83,9 @@ impl Mysql {
         answer.extend_from_slice(b"\0\0mysql_native_password\0");
         let mut switched = false;
         loop {
-            talk.send(&packet(number, &answer))?;
+            let request = packet(number, &answer);
             let (reply, last) =
-                talk.receive("an answer to the login", |bytes| decoded(bytes, switched))?;
+                ask(talk, &request, "an answer to the login", &|bytes| decoded(bytes, switched))?;
             match reply {
                 Packet::Switch { ed25519 } => {
                     switched = true;

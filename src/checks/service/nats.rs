@@ -61,7 +61,7 @@ impl Check for Nats {
                 first = true;
             }
         }
-        let info = ask(&mut talk, &[], "INFO", info).map_err(|failure| {
+        let info = ask(&mut talk, &[], "INFO", &info).map_err(|failure| {
             match (tls, attempt.remaining()) {
                 (None, None) => failure.with("want --tls if the server starts with TLS"),
                 _ => failure,
@@ -102,7 +102,7 @@ impl Nats {
         const LINES: usize = 16;
         let mut request = self.connect();
         for _ in 0..LINES {
-            let answer = ask(talk, &request, "PONG", reply)?;
+            let answer = ask(talk, &request, "PONG", &reply)?;
             request.clear();
             match answer.split_once([' ', '\t']).map_or(&*answer, |(word, _)| word) {
                 "PONG" => return Healthy::saw(["PONG from NATS ", &version(info)].concat()),
@@ -157,7 +157,7 @@ fn last_word(info: &str, talk: &mut Conversation<'_>) -> Verdict {
     const PATIENCE: Duration = Duration::from_millis(250);
     let until = Deadline::after(PATIENCE).min(talk.attempt().deadline());
     if talk.last_word(until)? {
-        let answer = talk.receive("PONG", reply)?;
+        let answer = ask(talk, &[], "PONG", &reply)?;
         if answer.starts_with("-ERR") {
             return Err(answered("INFO", &answer, "no more"));
         }

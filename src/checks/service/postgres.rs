@@ -3,6 +3,7 @@
 //! The messages: <https://www.postgresql.org/docs/current/protocol-message-formats.html>. A password
 //! is never sent: the check stops where the protocol wants one.
 
+use super::{ask, open};
 use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Options, Target, Usage, value};
@@ -50,15 +51,17 @@ impl Check for Postgres {
 
     /// Says who connects, and reads until the server wants a password, refuses or is ready.
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
-        let mut talk = Conversation::new(self.peer.open(attempt)?);
+        let mut talk = open(&self.peer, attempt)?;
         if let Some(tls) = &self.peer.tls {
             talk = upgrade(talk, tls)?;
         }
-        talk.send(&self.startup)?;
+        let mut request = self.startup.as_slice();
         let mut welcome = false;
         let mut version = String::new();
         let saw = loop {
-            match talk.receive(AUTHENTICATION, decode)? {
+            let message = ask(&mut talk, request, AUTHENTICATION, &decode)?;
+            request = &[];
+            match message {
                 Message::Welcome => welcome = true,
                 Message::Version(text) => version = text,
                 Message::Other => {}
@@ -89,8 +92,7 @@ const NOT_NOW: [u8; 5] = *b"57P03";
 
 /// SSLRequest, its answer of one byte, and the handshake.
 fn upgrade<'w>(mut talk: Conversation<'w>, tls: &Tls) -> Result<Conversation<'w>, Failure> {
-    talk.send(&SSL_REQUEST)?;
-    let answer = talk.receive("an answer to SSLRequest", |bytes| match bytes {
+    let answer = ask(&mut talk, &SSL_REQUEST, "an answer to SSLRequest", &|bytes| match bytes {
         [] => Ok(None),
         // The error itself is left for the next decoder.
         [b'E', ..] => Ok(Some((b'E', 0))),
@@ -100,7 +102,7 @@ fn upgrade<'w>(mut talk: Conversation<'w>, tls: &Tls) -> Result<Conversation<'w>
     let no = match answer {
         b'S' => return talk.secure(tls),
         b'N' => "the server does not offer TLS".to_owned(),
-        _ => match talk.receive("an answer to SSLRequest", decode)? {
+        _ => match ask(&mut talk, &[], "an answer to SSLRequest", &decode)? {
             Message::Refuses { text, .. } => {
                 ["the server answers SSLRequest with ", &text].concat()
             }

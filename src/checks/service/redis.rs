@@ -69,7 +69,7 @@ impl Redis {
     fn talk(&self, talk: &mut Conversation<'_>) -> Verdict {
         let mut request = self.request.as_slice();
         for (name, want, _) in self.steps.iter().filter(|(_, _, wanted)| *wanted) {
-            let answer = ask(talk, request, &["an answer to ", name].concat(), reply);
+            let answer = ask(talk, request, &["an answer to ", name].concat(), &reply);
             let answer = answer.map_err(|failure| match request {
                 [] => failure,
                 _ => or_tls(failure, talk, &self.peer, "rediss"),
