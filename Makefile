@@ -80,6 +80,7 @@ lint:
 	cargo clippy --locked --all-targets --no-default-features --features services -- -D warnings
 	cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	cargo clippy --locked --all-targets --features loopback-only -- -D warnings
+	scripts/toy-kind
 	if command -v shellcheck >/dev/null; then shellcheck $$(grep -lrIm1 '^#!/bin/bash' scripts .ci tests examples); fi
 
 # Two builds, from different folders and homes, are the same bytes.
