@@ -2,6 +2,7 @@
 
 pub mod expand;
 pub mod help;
+mod slips;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -14,6 +15,7 @@ use crate::checks::Entry;
 use crate::input::flags::{Group, ROWS, Row, Takes};
 use crate::input::{Flag, Given, Options, Text, Usage, value};
 use crate::plan::{Expr, Plan, Quorum, Wait};
+use crate::text::{Wrong, find};
 
 /// What was asked for.
 #[derive(Debug)]
@@ -111,6 +113,7 @@ fn read(args: Vec<OsString>, env: expand::Env<'_>) -> Result<Typed, Usage> {
             Some(row) => row,
             None => match arg {
                 Arg::Value(target) => {
+                    slips::target(target.as_bytes())?;
                     let text = expand::target(target.as_bytes(), env)?;
                     // A shell's unset variable, say: not what listens on port 80.
                     if text.meant.is_empty() {
@@ -151,7 +154,10 @@ fn wrong(error: lexopt::Error) -> Usage {
     Usage::new(match error {
         Error::MissingValue { option: Some(option) } => format!("{option}: a value is wanted"),
         Error::UnexpectedValue { option, value: _ } => format!("{option} takes no value"),
-        Error::UnexpectedOption(option) => format!("unknown option {option}; --help lists them"),
+        Error::UnexpectedOption(option) => {
+            let hint = slips::option(&option).unwrap_or("--help lists them");
+            ["unknown option ", &option, "; ", hint].concat()
+        }
         other => other.to_string(),
     })
 }
@@ -166,6 +172,8 @@ fn build(typed: Typed) -> Result<Command, Usage> {
             _ => Err(Usage::new("--install PATH stands alone: want no target and no other option")),
         };
     }
+    // Before the target is missed that stands in its place.
+    let time = run.last(Flag::Wait, waited)?;
     if typed.targets.is_empty() {
         return Err(Usage::new(
             "want a TARGET such as http://localhost:8080/healthz; --help shows all",
@@ -184,7 +192,8 @@ fn build(typed: Typed) -> Result<Command, Usage> {
     for (text, own) in &typed.targets {
         once(own)?;
         let options = Options::new(own, &typed.defaults);
-        let (entry, left) = Entry::parse(text, options, &mut secrets)?;
+        let (entry, left) =
+            Entry::parse(text, options, &mut secrets).map_err(|wrong| slips::port(text, wrong))?;
         unused.retain(|flag| left.contains(flag));
         checks.push(entry);
     }
@@ -192,7 +201,7 @@ fn build(typed: Typed) -> Result<Command, Usage> {
         return Err(Usage::new(flag.spelled() + ": none of the targets takes it"));
     }
     let interval = run.duration(Flag::Interval)?;
-    let wait = match (run.duration(Flag::Wait)?, interval) {
+    let wait = match (time, interval) {
         (Some(time), interval) => {
             Some(Wait { time, interval: interval.unwrap_or(Duration::from_secs(1)) })
         }
@@ -203,6 +212,10 @@ fn build(typed: Typed) -> Result<Command, Usage> {
     let json = run.last(Flag::Output, |value| match value::utf8(value)? {
         "text" => Ok(false),
         "json" => Ok(true),
+        path if path.starts_with(['/', '-']) => {
+            Err("text or json is wanted; what a server answers is saved nowhere: leave -o out"
+                .into())
+        }
         _ => Err("text or json is wanted".into()),
     })?;
     let output = Output {
@@ -212,6 +225,19 @@ fn build(typed: Typed) -> Result<Command, Usage> {
     };
     let expr = Expr::Checks(quorum, checks);
     Ok(Command::Run(Plan { expr, wait, secrets }, output))
+}
+
+/// The value of `--wait`, which is curl's for something else.
+fn waited(value: &[u8]) -> Result<Duration, Wrong> {
+    value::duration(value).map_err(|wrong| match value {
+        value if value.contains(&b'%') => "a duration is wanted; curl's -w is none here: --status \
+                                           says what is healthy"
+            .into(),
+        value if find(value, b"://").is_some() => {
+            "a duration is wanted in front of the target: --wait 30s TARGET".into()
+        }
+        _ => wrong,
+    })
 }
 
 /// Refuses an option that stands twice where once is all that makes sense: the second may be a slip

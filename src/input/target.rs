@@ -49,6 +49,9 @@ pub enum Secure {
     OnRedirect,
 }
 
+/// Schemes behind whose host a path follows in which an `@` may stand.
+const WITH_PATH: [&str; 6] = ["http", "https", "ws", "wss", "fcgi", "dns"];
+
 /// Looks a scheme up.
 pub type Find<'a> = &'a mut dyn FnMut(&str) -> Option<&'static Scheme>;
 
@@ -67,9 +70,10 @@ impl Target {
         let slashes: &[u8] = if meant.starts_with(b"//") { b"" } else { b"//" };
         let (scheme, rest) = typed.unwrap_or_else(|| (find("http"), [slashes, meant].concat()));
         let mut shown = text.shown();
+        let pathless = scheme.is_some_and(|scheme| !WITH_PATH.contains(&scheme.name));
         // An '@' in an opaque one is a name's: `listen:@name` has no password.
         if scheme.is_none_or(|scheme| !scheme.opaque) {
-            shown = mask(&shown).unwrap_or_else(|| match has_userinfo(&rest) {
+            shown = mask(&shown, pathless).unwrap_or_else(|| match has_userinfo(&rest) {
                 true => mask_unseen(&shown),
                 false => shown,
             });
@@ -78,7 +82,13 @@ impl Target {
         let Some(scheme) = scheme else {
             return Err(Usage::new(label + ": an unknown scheme; --help lists the targets"));
         };
-        let authority = Authority::parse(&rest);
+        let authority = Authority::parse(&rest).and_then(|parts| {
+            // No database is called so: it is the rest of a password, and the host is another.
+            match pathless && !scheme.opaque && parts.path.contains('@') {
+                true => Err("want / ? # in user and password as %2F %3F %23".into()),
+                false => Ok(parts),
+            }
+        });
         Ok(Self { label, scheme, rest, authority })
     }
 
@@ -135,7 +145,10 @@ impl Authority {
     pub fn parse(rest: &[u8]) -> Result<Self, Wrong> {
         let text = value::utf8(rest)?;
         let text = text.strip_prefix("//").unwrap_or(text);
-        let text = before(text, b"#").0;
+        // Half a password, most often: what stands before it would be taken for host and port.
+        if text.contains('#') {
+            return Err("want %23 in place of '#'".into());
+        }
         let (authority, path) = before(text, b"/?");
         let (userinfo, host) = match rsplit_once(authority, b'@') {
             Some((userinfo, host)) => (Some(userinfo), host),
@@ -243,7 +256,11 @@ pub fn split_port(text: &str) -> Result<(Host, Option<u16>), Wrong> {
             None => (Host::parse(text)?, None),
         }
     };
-    Ok((host, port.map(|port| value::port(port.as_bytes())).transpose()?))
+    match port {
+        Some("") => Err("an empty port; in Compose write $${PORT}".into()),
+        Some(port) => Ok((host, Some(value::port(port.as_bytes())?))),
+        None => Ok((host, None)),
+    }
 }
 
 /// Where the authority starts in what is typed: behind the first `://` if only a scheme stands before
@@ -268,21 +285,24 @@ pub fn authority_start(typed: &[u8]) -> usize {
 
 /// The target with what stands before the `@` of its authority masked. `${...}` counts as one
 /// letter: the slashes of `${file:/run/secret}` end no authority. `None` where none is to be seen.
-fn mask(typed: &str) -> Option<String> {
+/// `pathless`: no path of the kind has an `@`.
+fn mask(typed: &str, pathless: bool) -> Option<String> {
     let start = authority_start(typed.as_bytes());
     let mut host = None;
-    let mut ended = false;
+    let (mut ended, mut hashed) = (false, false);
     let mut at = start;
     while let Some(rest) = typed.as_bytes().get(at..).filter(|rest| !rest.is_empty()) {
         let length = piece(rest);
         let first = rest.get(..length).unwrap_or(rest);
         // Behind the authority an '@' is the path's own, unless a host cannot be had without it:
         // then a raw '/' stands in the password, and nothing of that may be shown.
-        if first.contains(&b'@') && (!ended || !plain_host(typed.get(start..)?)) {
+        let inside = !ended || hashed || pathless || !plain_host(typed.get(start..)?);
+        if first.contains(&b'@') && inside {
             // The '@' itself is shown, but not the default that it is in.
             host = Some(if length == 1 { at } else { at + length });
         }
         ended |= matches!(first, [b'/' | b'?' | b'#']);
+        hashed |= first == b"#";
         at += length;
     }
     Some([typed.get(..start)?, "***", typed.get(host?..)?].concat())
@@ -370,7 +390,7 @@ mod tests {
 
     #[test]
     fn authorities() {
-        assert_eq!(parts("http://a:80/p?q#f"), ("a".into(), Some(80), "/p?q".into()));
+        assert_eq!(parts("http://a:80/p?q"), ("a".into(), Some(80), "/p?q".into()));
         assert_eq!(parts("http://:8080/"), ("localhost".into(), Some(8080), "/".into()));
         assert_eq!(parts("tcp://[::1]:5"), ("[::1]".into(), Some(5), String::new()));
         assert_eq!(parts("LOCALHOST?x"), ("localhost".into(), None, "?x".into()));
@@ -398,6 +418,10 @@ mod tests {
             "http://a b",
             "http://ü",
             "http://a:8x",
+            "http://a:80/p?q#f",
+            "postgres://app:2024#W!@db/x",
+            "postgres://app:2024/W!@db/x",
+            "redis://:2024?W@db",
         ] {
             assert!(target(text).authority().is_err(), "{text}");
         }
@@ -423,6 +447,10 @@ mod tests {
             ("redis://:${file:/run/p}@h", "redis://***@h"),
             ("http://u:p/w@h/x", "http://***@h/x"),
             ("http://u:p@w@h/x", "http://***@h/x"),
+            ("postgres://app:2024#W!@db/x", "postgres://***@db/x"),
+            ("http://app:2024#W!@db/x", "http://***@db/x"),
+            ("postgres://app:2024/W!@db/x", "postgres://***@db/x"),
+            ("redis://:2024?W@db", "redis://***@db"),
             // A `${` is one letter only where the first `}` ends it, and none after a `$`.
             ("redis://:p$${w@h", "redis://***@h"),
             ("redis://:p${w@h", "redis://***@h"),

@@ -352,11 +352,19 @@ fn the_arguments_may_come_from_the_environment() {
     run(command(["tcp://localhost:1"]).env("HEALTHCHECK_ARGS", "--help")).unhealthy("refused");
 }
 
+/// Without the list of who listens instead, which is of other tests too.
+fn without_others(out: &str) -> String {
+    let (before, after) = out.split_once(": listening here: ").expect("the list");
+    let end = after.find(['"', '\n']).expect("its end");
+    [before, &after[end..]].concat()
+}
+
 #[test]
 fn text_is_one_line_per_check_in_the_order_given() {
     let (ok, refused) = (answers(OK), closed_port());
     let run = check(&[&format!("tcp://localhost:{refused}"), &format!(":{ok}"), "-n", "web"]);
-    let lines: Vec<&str> = run.out.lines().collect();
+    let out = without_others(&run.out);
+    let lines: Vec<&str> = out.lines().collect();
     assert_eq!(run.code, Some(1));
     assert_eq!(
         lines[0],
@@ -384,7 +392,7 @@ fn json_is_one_line_of_the_specified_shape() {
         "--any",
     ]);
     assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
-    let elapsed = regexless(&run.out);
+    let elapsed = regexless(&without_others(&run.out));
     assert_eq!(
         elapsed,
         format!(
@@ -540,7 +548,10 @@ fn a_slow_check_says_once_what_it_waits_for() {
     assert_eq!(run.err, format!("waiting: {target}: reading from 127.0.0.1:{port}\n"));
     assert_eq!(
         run.out,
-        format!("unhealthy: {target}: timed out after 1.5 s while reading from 127.0.0.1:{port}\n")
+        format!(
+            "unhealthy: {target}: timed out after 1.5 s while reading from 127.0.0.1:{port}: \
+             waiting to be accepted: 1: no byte of an answer came\n"
+        )
     );
     run.within(Duration::from_secs(3));
     // Once, however long it takes: until the default's end here.
@@ -582,4 +593,48 @@ fn verbose_shows_phases_and_heads() {
         assert!(run.err.contains(part), "{part}: {run:?}");
     }
     assert!(!run.err.contains("hunter2"));
+}
+
+#[test]
+fn slips_have_their_own_sentences() {
+    let url = "http://localhost:1/";
+    for (args, words) in [
+        (&["-f", url][..], "unknown option -f; an answer of 400 or more is unhealthy anyway"),
+        (&["-L", url], "unknown option -L; here it is --follow\n"),
+        (&["-m", "2", url], "unknown option -m; here it is --timeout, for all of the check: -t 2s"),
+        (&["-o", "/dev/null", url], "what a server answers is saved nowhere: leave -o out"),
+        (&["-w", "%{http_code}", url], "curl's -w is none here: --status says what is healthy"),
+        (&["--wait", url], "--wait: a duration is wanted in front of the target"),
+        (&["--spider", url], "unknown option --spider; nothing is saved"),
+        (&["--bogus", url], "unknown option --bogus; --help lists them"),
+        (&[url, "||", "exit", "1"], "\"||\" is a word of a shell's, and there is none here"),
+        (&["CMD", url], "\"CMD\" is a word of a shell's"),
+        (&["localhost", "8080"], "want a host too: localhost:8080"),
+        (&["/healthz"], "want http://localhost:PORT/healthz or file:///healthz, got a path alone"),
+        (&["/run/x.sock"], "want unix:///run/x.sock, got a path alone"),
+        (&["memory"], "want memory:, or http://memory/ for a host of that name"),
+        (&["http:/localhost"], "want http://localhost, got \"http:/\" in front"),
+        (&["http://localhost:$PORT/"], "\"$PORT/\" stays as it is here: write ${NAME}"),
+        (&["http://localhost:/"], "an empty port; in Compose write $${PORT}\n"),
+        (&["ssh://localhost"], "ssh:// is no kind of target here: want tcp://HOST:22"),
+        (&["http://h/#x"], "want %23 in place of '#'\n"),
+        (&[url, "-d", "@file"], "--data: ${file:/path} is wanted for what stands in a file\n"),
+    ] {
+        check(args).usage(words);
+    }
+    // What stands before a raw '#' or '/' in a password is neither host nor port.
+    for target in ["postgres://app:2024#W!@db/x", "redis://app:2024/W!@db/0"] {
+        let run = check(&[target]);
+        run.usage("%23");
+        assert!(!run.err.contains("2024"), "{run:?}");
+    }
+}
+
+#[test]
+fn a_bad_port_is_shown_where_a_variable_of_that_name_gave_it() {
+    let with = |target: &str| run(command([target]).env("PORT", "abc").env("PASS", "s3cret"));
+    with("http://localhost:${PORT}/").usage("a port from 1 to 65535 is wanted, got \"abc\"\n");
+    let run = with("http://localhost:${PASS}/");
+    run.usage("a port from 1 to 65535 is wanted\n");
+    assert!(!run.err.contains("s3cret"), "{run:?}");
 }

@@ -196,7 +196,7 @@ impl Request {
         authority: &Authority,
         options: &mut Options<'_>,
     ) -> Result<Self, Usage> {
-        let body = options.last(Flag::Data, |data| Ok(data.to_vec()))?;
+        let body = options.last(Flag::Data, body)?;
         let method = options.last(Flag::Method, method)?;
         let mut headers = options.each(Flag::Header, header)?;
         let user = options.last(Flag::User, credentials)?;
@@ -343,6 +343,14 @@ fn header(given: &[u8]) -> Result<(String, String), Wrong> {
         return Err(format!("{name} follows from --data and is not wanted here").into());
     }
     Ok((name, value))
+}
+
+/// The body as given; with curl an `@` in front is a file's name, which here would be sent.
+fn body(value: &[u8]) -> Result<Vec<u8>, Wrong> {
+    match value {
+        [b'@', ..] => Err("${file:/path} is wanted for what stands in a file".into()),
+        value => Ok(value.to_vec()),
+    }
 }
 
 fn credentials(value: &[u8]) -> Result<String, Wrong> {
