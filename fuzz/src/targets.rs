@@ -481,7 +481,7 @@ fn certificate(data: &[u8]) {
         for words in [&shown.subject, &shown.issuer, &shown.not_before, &shown.not_after] {
             one_line(words);
         }
-        shown.names.iter().for_each(|name| one_line(name));
+        shown.names.iter().flatten().for_each(|name| one_line(name));
     }
 }
 

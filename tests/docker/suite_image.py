@@ -170,7 +170,7 @@ class Image(unittest.TestCase):
                 ([nginx.http], 0, ": 200 OK in "),
                 ([f"{nginx.http}sick"], 1, ": status 503, want 200-399: sick"),
                 (["--cacert", "/ca.pem", nginx.https], 0, ": 200 OK in "),
-                ([nginx.https], 1, "is no root in this program"),
+                ([nginx.https], 1, "is not trusted; name its CA with --cacert FILE (PEM)"),
                 ([f"grpc://localhost:{grpc['up']}/up.Service"], 0, ": SERVING in "),
                 ([f"grpc://localhost:{grpc['up']}/down.Service"], 1, ": status NOT_SERVING, want SERVING"),
                 (["--cacert", "/ca.pem", f"grpcs://localhost:{grpc['tls']}"], 0, ": SERVING in "),

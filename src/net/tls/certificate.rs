@@ -1,10 +1,14 @@
-//! What a certificate says of itself, for messages and `--verbose`. It is never asked for a verdict:
-//! webpki reads certificates on its own.
+//! What a certificate says of itself: for messages, for `--verbose`, and for what webpki does not
+//! look at. Of a chain it is webpki that judges, reading certificates on its own; here a file's
+//! roots are only ever left out: those whose dates or constraints forbid that they vouch for others.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use super::der::{BIT_STRING, Der, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET};
+use super::der::{
+    BIT_STRING, Der, EC_PUBLIC_KEY, ED25519, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SECP256R1,
+    SECP384R1, SEQUENCE, SERVER_AUTH, SET,
+};
 use crate::verdict::quote;
 
 /// The readable parts of a certificate.
@@ -18,10 +22,17 @@ pub struct Certificate {
     pub not_before: String,
     /// As `not_before`.
     pub not_after: String,
-    /// The DNS names and addresses it is for (subjectAltName), quoted.
-    pub names: Vec<String>,
-    /// An RSA key of fewer than 2048 bits, which nothing here accepts.
-    pub weak: bool,
+    /// The DNS names and addresses among its subjectAltName, quoted; `None` without that extension.
+    pub names: Option<Vec<String>>,
+    /// Whether the issuer has the same name.
+    pub self_issued: bool,
+    /// Whether it may vouch for others: a CA by its basicConstraints (RFC 5280 section 4.2.1.9), or
+    /// of version 1, which has none, and its own issuer.
+    pub is_ca: bool,
+    /// Whether a server may use it (extendedKeyUsage, RFC 5280 section 4.2.1.12).
+    pub serves: bool,
+    /// Why nobody here accepts its key's signatures: `an RSA key shorter than 2048 bits`.
+    pub key_fault: Option<&'static str>,
 }
 
 impl Certificate {
@@ -30,8 +41,10 @@ impl Certificate {
         let (certificate, _) = Der(der).expect(SEQUENCE)?;
         let (mut fields, _) = Der(certificate).expect(SEQUENCE)?;
         // version [0], which version 1 leaves out
+        let mut version1 = true;
         if let Some((VERSION, _, rest)) = Der(fields).next() {
             fields = rest;
+            version1 = false;
         }
         let (_, fields) = Der(fields).expect(INTEGER)?; // serialNumber
         let (_, fields) = Der(fields).expect(SEQUENCE)?; // signature
@@ -43,14 +56,35 @@ impl Certificate {
         let not_before = time(kind, not_before)?;
         let (kind, not_after, _) = Der(validity).next()?;
         let not_after = time(kind, not_after)?;
+        let self_issued = subject == issuer;
+        let is_ca = match extension(fields, BASIC_CONSTRAINTS) {
+            // `cA` is the first field, and false by default.
+            Some(value) => Der(value).expect(SEQUENCE)?.0.starts_with(&[BOOLEAN, 1, 0xff]),
+            None => version1 && self_issued,
+        };
+        let serves = match extension(fields, EXTENDED_KEY_USAGE) {
+            Some(value) => Der(Der(value).expect(SEQUENCE)?.0)
+                .elements()
+                .any(|(tag, usage)| tag == OBJECT_IDENTIFIER && usage == SERVER_AUTH),
+            None => true,
+        };
         Some(Self {
             subject: distinguished_name(subject),
             issuer: distinguished_name(issuer),
             not_before,
             not_after,
-            names: alternative_names(fields).unwrap_or_default(),
-            weak: weak_rsa(key).unwrap_or(false),
+            names: extension(fields, SUBJECT_ALT_NAME).map(hosts),
+            self_issued,
+            is_ca,
+            serves,
+            key_fault: key_fault(key),
         })
+    }
+
+    /// Whether it is valid at this moment in seconds since 1970: dates so written sort as they are.
+    pub(super) fn is_valid(&self, seconds: u64) -> bool {
+        let now = date(seconds);
+        self.not_before <= now && now <= self.not_after
     }
 }
 
@@ -93,8 +127,15 @@ const VERSION: u8 = 0xa0;
 const EXTENSIONS: u8 = 0xa3;
 const DNS_NAME: u8 = 0x82;
 const IP_ADDRESS: u8 = 0x87;
-const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+const BOOLEAN: u8 = 0x01;
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
+const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
+// Algorithms of keys (RFC 8017 appendix C, RFC 8410 section 3) and a curve (RFC 5480).
+const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+const RSASSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
+const ED448: &[u8] = &[0x2b, 0x65, 0x71];
+const SECP521R1: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x23];
 
 /// `CN=www.example.org, O=Example`: in the order of the certificate.
 fn distinguished_name(name: &[u8]) -> String {
@@ -146,25 +187,41 @@ fn time(kind: u8, digits: &[u8]) -> Option<String> {
     Some(format!("{century}{year}-{month}-{day} {hour}:{minute}:{second} UTC"))
 }
 
-/// SubjectPublicKeyInfo with rsaEncryption and a modulus too short (RFC 3279 section 2.3.1).
-fn weak_rsa(key: &[u8]) -> Option<bool> {
+/// What is wrong with the key of a SubjectPublicKeyInfo (RFC 3279 section 2.3.1), if something is.
+fn key_fault(key: &[u8]) -> Option<&'static str> {
     let (algorithm, bits) = Der(key).expect(SEQUENCE)?;
-    let (kind, _) = Der(algorithm).expect(OBJECT_IDENTIFIER)?;
-    let (bits, _) = Der(bits).expect(BIT_STRING)?;
-    let (numbers, _) = Der(bits.get(1..)?).expect(SEQUENCE)?;
-    let (modulus, _) = Der(numbers).expect(INTEGER)?;
-    Some(kind == RSA_ENCRYPTION && modulus.len() < 256)
+    match Der(algorithm).expect(OBJECT_IDENTIFIER)? {
+        (RSA_ENCRYPTION, _) => {
+            let (bits, _) = Der(bits).expect(BIT_STRING)?;
+            let (numbers, _) = Der(bits.get(1..)?).expect(SEQUENCE)?;
+            let (modulus, _) = Der(numbers).expect(INTEGER)?;
+            (modulus.len() < 256).then_some("an RSA key shorter than 2048 bits")
+        }
+        (RSASSA_PSS, _) => Some("an RSA key for RSASSA-PSS only"),
+        (ED25519, _) => None,
+        (ED448, _) => Some("an Ed448 key"),
+        (EC_PUBLIC_KEY, curve) => match Der(curve).expect(OBJECT_IDENTIFIER)?.0 {
+            SECP256R1 | SECP384R1 => None,
+            SECP521R1 => Some("a P-521 key"),
+            _ => Some("a key on another curve"),
+        },
+        _ => Some("a key of another kind"),
+    }
 }
 
-/// The DNS names and IP addresses among the extensions (RFC 5280 section 4.2.1.6).
-fn alternative_names(fields: &[u8]) -> Option<Vec<String>> {
+/// The value of an extension (RFC 5280 section 4.1.2.9).
+fn extension<'a>(fields: &'a [u8], wanted: &[u8]) -> Option<&'a [u8]> {
     let (extensions, _) = Der(Der(fields).find(EXTENSIONS)?).expect(SEQUENCE)?;
-    let value = Der(extensions).elements().find_map(|(_, extension)| {
+    Der(extensions).elements().find_map(|(_, extension)| {
         let (kind, rest) = Der(extension).expect(OBJECT_IDENTIFIER)?;
         let value = Der(rest).find(OCTET_STRING)?;
-        (kind == SUBJECT_ALT_NAME).then_some(value)
-    })?;
-    let (names, _) = Der(value).expect(SEQUENCE)?;
+        (kind == wanted).then_some(value)
+    })
+}
+
+/// The DNS names and IP addresses of a subjectAltName (RFC 5280 section 4.2.1.6).
+fn hosts(value: &[u8]) -> Vec<String> {
+    let names = Der(value).expect(SEQUENCE).unwrap_or_default().0;
     let names = Der(names).elements().filter_map(|(tag, name)| match tag {
         DNS_NAME => Some(quote(name)),
         IP_ADDRESS => match name.len() {
@@ -173,7 +230,7 @@ fn alternative_names(fields: &[u8]) -> Option<Vec<String>> {
         },
         _ => None,
     });
-    Some(names.collect())
+    names.collect()
 }
 
 #[cfg(test)]
@@ -246,9 +303,13 @@ mod tests {
         ];
         let kind = of(OBJECT_IDENTIFIER, SUBJECT_ALT_NAME);
         let value = of(OCTET_STRING, &of(SEQUENCE, &names.concat()));
-        let extension = of(SEQUENCE, &[kind, value].concat());
-        let fields = of(EXTENSIONS, &of(SEQUENCE, &extension));
+        let one = of(SEQUENCE, &[kind, value].concat());
+        let fields = of(EXTENSIONS, &of(SEQUENCE, &one));
         let names = ["a.example", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
-        assert_eq!(alternative_names(&fields), Some(names));
+        assert_eq!(extension(&fields, SUBJECT_ALT_NAME).map(hosts), Some(names));
+        assert_eq!(extension(&fields, BASIC_CONSTRAINTS), None);
+        // However many there are, all count.
+        let many = of(DNS_NAME, b"a").repeat(300);
+        assert_eq!(hosts(&[&[SEQUENCE, 0x82, 3, 0x84][..], &many].concat()).len(), 300);
     }
 }

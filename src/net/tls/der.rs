@@ -7,8 +7,12 @@ pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
 pub(super) const SEQUENCE: u8 = 0x30;
 pub(super) const SET: u8 = 0x31;
 
-/// Elements of one sequence that are looked at.
-const MAX_ELEMENTS: usize = 100;
+// Object identifiers of RFC 5480 section 2.1.1, RFC 8410 section 3 and RFC 5280 section 4.2.1.12.
+pub(super) const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+pub(super) const SECP256R1: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+pub(super) const SECP384R1: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
+pub(super) const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
+pub(super) const SERVER_AUTH: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01];
 
 /// One element after another.
 pub(super) struct Der<'a>(pub(super) &'a [u8]);
@@ -49,7 +53,6 @@ impl<'a> Der<'a> {
             rest = after;
             Some((tag, content))
         })
-        .take(MAX_ELEMENTS)
     }
 
     /// The content of the first element with the tag `want`.

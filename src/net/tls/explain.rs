@@ -1,217 +1,29 @@
-//! What went wrong, in words that a person can act on.
+//! What went wrong in a handshake or after it, in words that a person can act on.
 
-use std::time::Duration;
-
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
     AlertDescription, CertificateError, CipherSuite, Error, InvalidMessage, NamedGroup,
     PeerIncompatible,
 };
 
-use super::certificate::{Certificate, date};
 use crate::net::recognise::recognise;
 use crate::verdict::quote;
-
-/// Names of a certificate that a message lists at most.
-const MAX_NAMES: usize = 5;
-/// Certificates of a chain that are looked at for words: a peer may send hundreds.
-const MAX_SHOWN: usize = 8;
-/// 2024-01-01, before this program was written: an earlier clock was never set, as on boards
-/// without a battery.
-const EARLIEST_SANE_CLOCK: u64 = 1_704_067_200;
-
-/// A chain that was sent, for putting its refusal into words.
-pub(super) struct Chain<'a> {
-    /// The server's own certificate.
-    pub(super) leaf: &'a CertificateDer<'a>,
-    /// What it sent with it.
-    pub(super) sent: &'a [CertificateDer<'a>],
-    /// What messages call the file of roots: `in /ca.pem (--cacert)`; none: those in the binary.
-    pub(super) file: Option<&'a str>,
-}
-
-impl Chain<'_> {
-    /// Puts webpki's error into words.
-    pub(super) fn explain(
-        &self,
-        error: webpki::Error,
-        name: &ServerName<'_>,
-        now: UnixTime,
-    ) -> (webpki::Error, String) {
-        use webpki::Error as E;
-        let now = now.as_secs();
-        let why = match &error {
-            E::CertExpired { not_after, .. } => {
-                let when = date(not_after.as_secs());
-                let whose = self.whose(&when, |cert| &cert.not_after);
-                format!("the certificate{whose} expired {when}; the clock here says {}", date(now))
-            }
-            E::CertNotValidYet { not_before, .. } => {
-                let when = date(not_before.as_secs());
-                let whose = self.whose(&when, |cert| &cert.not_before);
-                not_yet(&whose, &when, now)
-            }
-            E::CertNotValidForName(_) => self.wrong_name(&name.to_str()),
-            E::UnknownIssuer => self.unknown_issuer(),
-            E::CaUsedAsEndEntity if self.self_signed() => format!(
-                "the server's certificate is self-signed and that of a CA, and not {}",
-                self.file.unwrap_or("known here; name it with --cacert")
-            ),
-            error => plain(error).to_owned(),
-        };
-        (error, why)
-    }
-
-    /// The message of `--min-validity`.
-    pub(super) fn expires(&self, not_after: u64, now: u64, wanted: Duration) -> String {
-        let when = date(not_after);
-        let whose = self.whose(&when, |cert| &cert.not_after);
-        let left = span(not_after.saturating_sub(now));
-        let wanted = span(wanted.as_secs());
-        format!("the certificate{whose} expires {when}, in {left}; want it valid for {wanted} more")
-    }
-
-    /// A line on each certificate, for `--verbose`.
-    pub(super) fn lines(&self) -> Vec<String> {
-        let shown = self.all().into_iter().enumerate().map(|(depth, cert)| {
-            let Certificate { subject, issuer, not_before, not_after, .. } = cert;
-            format!("certificate {depth}: {subject}; issued by {issuer}; valid {not_before} to {not_after}")
-        });
-        shown.collect()
-    }
-
-    fn wrong_name(&self, name: &str) -> String {
-        let Some(leaf) = Certificate::of(self.leaf) else {
-            return plain(&webpki::Error::BadDer).to_owned();
-        };
-        if leaf.names.is_empty() {
-            // RFC 9525 section 2: the common name is no identifier.
-            let subject = leaf.subject;
-            return format!(
-                "the certificate of \"{subject}\" has no subjectAltName, so it is not for {name}"
-            );
-        }
-        let more = match leaf.names.len().saturating_sub(MAX_NAMES) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let names = leaf.names.get(..MAX_NAMES).unwrap_or(&leaf.names).join(", ");
-        format!("the certificate is for {names}{more}, not for {name}")
-    }
-
-    fn unknown_issuer(&self) -> String {
-        let hint = match self.file {
-            Some(file) => format!("not {file}"),
-            None => "no root in this program; name its CA with --cacert".to_owned(),
-        };
-        let mut chain = self.all().into_iter();
-        let Some(mut top) = chain.next() else {
-            return format!("the certificate's issuer is {hint}");
-        };
-        if top.subject == top.issuer {
-            return format!("the server's certificate is self-signed and {hint}");
-        }
-        // Climb as far as the chain that was sent goes: the last issuer is the one nobody knows.
-        let above: Vec<Certificate> = chain.collect();
-        for _ in 0..MAX_SHOWN {
-            let next = above.iter().find(|cert| cert.subject == top.issuer);
-            match next.filter(|cert| cert.subject != top.subject) {
-                Some(cert) => top = cert.clone(),
-                None => break,
-            }
-        }
-        format!("the certificate's issuer \"{}\" is {hint}", top.issuer)
-    }
-
-    fn self_signed(&self) -> bool {
-        Certificate::of(self.leaf).is_some_and(|leaf| leaf.subject == leaf.issuer)
-    }
-
-    /// ` of "subject"` when another certificate than the server's own is meant.
-    fn whose(&self, when: &str, field: fn(&Certificate) -> &String) -> String {
-        match self.all().into_iter().enumerate().find(|(_, cert)| field(cert) == when) {
-            Some((1.., cert)) => format!(" of \"{}\"", cert.subject),
-            _ => String::new(),
-        }
-    }
-
-    /// The readable certificates, the server's own first.
-    fn all(&self) -> Vec<Certificate> {
-        let chain = std::iter::once(self.leaf).chain(self.sent).take(MAX_SHOWN);
-        chain.filter_map(|der| Certificate::of(der)).collect()
-    }
-}
-
-fn not_yet(whose: &str, when: &str, now: u64) -> String {
-    let hint = match now < EARLIEST_SANE_CLOCK {
-        true => ", which is probably wrong",
-        false => "",
-    };
-    let clock = date(now);
-    format!("the certificate{whose} is not valid before {when}; the clock here says {clock}{hint}")
-}
-
-/// The errors of webpki that need no more than a sentence.
-fn plain(error: &webpki::Error) -> &'static str {
-    use webpki::Error as E;
-    match error {
-        E::CaUsedAsEndEntity => "the server sent the certificate of a CA in place of its own",
-        E::EndEntityUsedAsCa => "a certificate of the chain is signed by one that is no CA",
-        E::InvalidSignatureForPublicKey => {
-            "a signature in the certificate chain is wrong: its issuer has the right name but another key"
-        }
-        E::RequiredEkuNotFoundContext(_) => {
-            "the certificate is not meant for servers (extended key usage)"
-        }
-        E::NameConstraintViolation => {
-            "a name in the certificate is outside what its CA may issue (name constraints)"
-        }
-        E::PathLenConstraintViolated => {
-            "the certificate chain is longer than its CA allows (path length)"
-        }
-        E::UnsupportedSignatureAlgorithmContext(_)
-        | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
-            "the certificate chain uses a signature that is not accepted (SHA-1, a short RSA key or another curve?)"
-        }
-        E::UnsupportedCriticalExtension => {
-            "the certificate has a critical extension that is not known here"
-        }
-        E::UnsupportedCertVersion => "the certificate is not of X.509 version 3",
-        E::InvalidCertValidity => "the certificate expires before it becomes valid",
-        E::MaximumPathBuildCallsExceeded
-        | E::MaximumPathDepthExceeded
-        | E::MaximumSignatureChecksExceeded
-        | E::MaximumNameConstraintComparisonsExceeded => {
-            "the certificate chain is too long to be verified"
-        }
-        _ => "the certificate is malformed",
-    }
-}
-
-/// `14 d`, `5 h`, `30 s`: the largest unit that is not zero.
-fn span(seconds: u64) -> String {
-    let (n, unit) = match seconds {
-        86_400.. => (seconds / 86_400, "d"),
-        3_600.. => (seconds / 3_600, "h"),
-        60.. => (seconds / 60, "min"),
-        _ => (seconds, "s"),
-    };
-    format!("{n} {unit}")
-}
 
 /// What a client certificate that is missing is answered with.
 pub(super) const CERTIFICATE_WANTED: &str = "the server wants a client certificate (--cert, --key)";
 
 /// What this program offers: kept beside the tables in `provider`, of which a test knows.
 const NOTHING_IN_COMMON: &str = "the server found nothing in common; offered TLS 1.2 and 1.3, \
-                                 ECDHE with AES-GCM, X25519, P-256, P-384";
+                                 ECDHE with AES-GCM, X25519, P-256, P-384, and certificates of \
+                                 RSA, P-256, P-384 and Ed25519";
 const OTHER_VERSION: &str = "the server speaks neither TLS 1.2 nor 1.3";
 
 /// rustls' error, and whether the server asked for a client certificate and got none.
 pub(super) fn of(error: &Error, certificate_missing: bool) -> String {
     if let Error::AlertReceived(alert) = error {
-        let words = of_alert(*alert, certificate_missing);
-        return format!("{words} (TLS alert {})", u8::from(*alert));
+        return match of_alert(*alert, certificate_missing) {
+            Some(words) => words.to_owned(),
+            None => format!("the server broke off by TLS alert {}", u8::from(*alert)),
+        };
     }
     let words = match error {
         Error::PeerIncompatible(why) => match why {
@@ -258,31 +70,33 @@ pub(super) fn of(error: &Error, certificate_missing: bool) -> String {
 /// As `of`, when the handshake is over: nothing is left to find in common then, but with TLS 1.2 a
 /// server may want to start again, and with TLS 1.3 it looks at the client's certificate only now.
 pub(super) fn afterwards(error: &Error, certificate_missing: bool, late_verdict: bool) -> String {
-    let words = match (error, late_verdict) {
+    match (error, late_verdict) {
         (Error::AlertReceived(AlertDescription::HandshakeFailure), _) if certificate_missing => {
-            CERTIFICATE_WANTED
+            CERTIFICATE_WANTED.to_owned()
         }
         (Error::AlertReceived(AlertDescription::HandshakeFailure), false) => {
-            "the server broke off; perhaps it wants to renegotiate, which is refused"
+            "the server broke off; perhaps it wants to renegotiate, which is refused".to_owned()
         }
         (Error::AlertReceived(AlertDescription::HandshakeFailure), true) => {
-            "the server broke off after the handshake"
+            "the server broke off after the handshake".to_owned()
         }
-        _ => return of(error, certificate_missing),
-    };
-    format!("{words} (TLS alert 40)")
+        _ => of(error, certificate_missing),
+    }
 }
 
-/// A server's alert (RFC 8446 section 6.2) is all that it tells.
-fn of_alert(alert: AlertDescription, certificate_missing: bool) -> &'static str {
+/// A server's alert (RFC 8446 section 6.2) is all that it tells. Where the words do not tell all of
+/// it, the name of the alert stands behind them; `None` for one that has no name here.
+fn of_alert(alert: AlertDescription, certificate_missing: bool) -> Option<&'static str> {
     use AlertDescription as A;
-    match alert {
+    Some(match alert {
+        // GnuTLS calls a certificate that is not there one that it cannot decode.
         A::CertificateRequired
         | A::HandshakeFailure
         | A::BadCertificate
         | A::NoCertificate
         | A::CertificateUnknown
         | A::AccessDenied
+        | A::DecodeError
             if certificate_missing =>
         {
             CERTIFICATE_WANTED
@@ -299,13 +113,20 @@ fn of_alert(alert: AlertDescription, certificate_missing: bool) -> &'static str 
         A::UnknownCA => "the server refuses the client certificate: it does not know its issuer",
         A::CertificateExpired => "the server refuses the client certificate: expired",
         A::CertificateRevoked => "the server refuses the client certificate: revoked",
-        A::BadCertificate | A::UnsupportedCertificate | A::CertificateUnknown | A::AccessDenied => {
-            "the server refuses the client certificate"
+        A::BadCertificate => "the server refuses the client certificate (bad_certificate)",
+        A::UnsupportedCertificate => {
+            "the server refuses the client certificate (unsupported_certificate)"
         }
+        A::CertificateUnknown => "the server refuses the client certificate (certificate_unknown)",
+        A::AccessDenied => "the server refuses the client certificate (access_denied)",
         A::DecryptError => "the server could not verify what it was sent",
         A::InternalError => "the server reports an internal error",
-        _ => "the server broke off",
-    }
+        A::UnexpectedMessage => "the server broke off (unexpected_message)",
+        A::BadRecordMac => "the server broke off (bad_record_mac)",
+        A::IllegalParameter => "the server broke off (illegal_parameter)",
+        A::DecodeError => "the server broke off (decode_error)",
+        _ => return None,
+    })
 }
 
 /// Recognises an answer that is no TLS record, and shows its first line.
@@ -351,19 +172,6 @@ mod tests {
     use crate::net::tls::provider;
 
     #[test]
-    fn a_clock_that_was_never_set_is_named() {
-        let hint = ", which is probably wrong";
-        let never = not_yet("", "2026-01-01 00:00:00 UTC", 3_600);
-        assert_eq!(
-            never,
-            "the certificate is not valid before 2026-01-01 00:00:00 UTC; \
-             the clock here says 1970-01-01 01:00:00 UTC, which is probably wrong"
-        );
-        assert!(not_yet("", "x", EARLIEST_SANE_CLOCK - 1).ends_with(hint));
-        assert!(!not_yet("", "x", EARLIEST_SANE_CLOCK).ends_with(hint));
-    }
-
-    #[test]
     fn what_is_no_tls_is_recognised() {
         let http = not_tls(b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n").unwrap_or_default();
         assert_eq!(
@@ -389,20 +197,13 @@ mod tests {
     }
 
     #[test]
-    fn spans() {
-        for (seconds, text) in
-            [(59, "59 s"), (60, "1 min"), (3_600, "1 h"), (86_400, "1 d"), (172_799, "1 d")]
-        {
-            assert_eq!(span(seconds), text);
-        }
-    }
-
-    #[test]
     fn an_alert_after_a_certificate_was_asked_for_is_about_it() {
-        assert_eq!(of_alert(AlertDescription::HandshakeFailure, true), CERTIFICATE_WANTED);
-        assert_eq!(of_alert(AlertDescription::HandshakeFailure, false), NOTHING_IN_COMMON);
+        for alert in [AlertDescription::HandshakeFailure, AlertDescription::DecodeError] {
+            assert_eq!(of_alert(alert, true), Some(CERTIFICATE_WANTED));
+        }
+        assert_eq!(of_alert(AlertDescription::HandshakeFailure, false), Some(NOTHING_IN_COMMON));
         let alert = of(&Error::AlertReceived(AlertDescription::Unknown(200)), false);
-        assert_eq!(alert, "the server broke off (TLS alert 200)");
+        assert_eq!(alert, "the server broke off by TLS alert 200");
     }
 
     #[test]
@@ -410,22 +211,22 @@ mod tests {
         use AlertDescription as A;
         let other = A::Unknown(200);
         for (alert, part) in [
-            (A::CertificateRequired, "cannot use the client certificate (TLS alert 116)"),
+            (A::CertificateRequired, "cannot use the client certificate"),
             (A::InsufficientSecurity, "found nothing in common; offered"),
-            (A::ProtocolVersion, "neither TLS 1.2 nor 1.3 (TLS alert 70)"),
-            (A::UnrecognisedName, "see --server-name (TLS alert 112)"),
-            (A::NoApplicationProtocol, "(ALPN) (TLS alert 120)"),
-            (A::UnknownCA, "it does not know its issuer (TLS alert 48)"),
-            (A::CertificateExpired, "client certificate: expired (TLS alert 45)"),
-            (A::CertificateRevoked, "client certificate: revoked (TLS alert 44)"),
-            (A::BadCertificate, "refuses the client certificate (TLS alert 42)"),
-            (A::AccessDenied, "refuses the client certificate (TLS alert 49)"),
-            (A::DecryptError, "could not verify what it was sent (TLS alert 51)"),
-            (A::InternalError, "reports an internal error (TLS alert 80)"),
+            (A::ProtocolVersion, "neither TLS 1.2 nor 1.3"),
+            (A::UnrecognisedName, "see --server-name"),
+            (A::NoApplicationProtocol, "(ALPN)"),
+            (A::UnknownCA, "it does not know its issuer"),
+            (A::CertificateExpired, "client certificate: expired"),
+            (A::CertificateRevoked, "client certificate: revoked"),
+            (A::BadCertificate, "refuses the client certificate (bad_certificate)"),
+            (A::AccessDenied, "refuses the client certificate (access_denied)"),
+            (A::DecryptError, "could not verify what it was sent"),
+            (A::InternalError, "reports an internal error"),
         ] {
             let error = Error::AlertReceived(alert);
             for words in [of(&error, false), afterwards(&error, false, true)] {
-                assert!(words.contains(part), "{words}");
+                assert!(words.contains(part) && !words.contains("TLS alert"), "{words}");
             }
         }
         for (alert, missing, late, words) in [
@@ -437,10 +238,10 @@ mod tests {
                 false,
                 "the server broke off; perhaps it wants to renegotiate, which is refused",
             ),
-            (other, false, true, "the server broke off"),
+            (other, false, true, "the server broke off by TLS alert 200"),
         ] {
             let said = afterwards(&Error::AlertReceived(alert), missing, late);
-            assert_eq!(said, format!("{words} (TLS alert {})", u8::from(alert)));
+            assert_eq!(said, words);
         }
     }
 

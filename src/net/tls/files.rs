@@ -12,8 +12,10 @@ use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, Error, InconsistentKeys};
 
 use super::config::Identity;
+use super::der::{Der, SEQUENCE, SERVER_AUTH};
 use super::keys;
 use crate::attempt::Attempt;
+use crate::text::find;
 use crate::verdict::{Failure, Step};
 
 /// A PEM file larger than this is not one.
@@ -28,17 +30,61 @@ pub(super) fn certificates(
     attempt: &Attempt<'_>,
 ) -> Result<Vec<CertificateDer<'static>>, Failure> {
     let text = read(path, attempt)?;
-    let mut found = Vec::new();
-    for section in Section::pem_slice_iter(&text) {
-        match section.map_err(|_| attempt.protocol("malformed PEM"))? {
-            (SectionKind::Certificate, der) => found.push(CertificateDer::from(der)),
-            _ => continue,
-        }
-    }
+    let found = in_pem(&text).ok_or_else(|| attempt.protocol("malformed PEM"))?;
     match found.is_empty() {
         true => Err(attempt.protocol("no certificate in it; want PEM")),
         false => Ok(found),
     }
+}
+
+/// All certificates in PEM; `None` where it is broken.
+pub(super) fn in_pem(text: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    let mut found = Vec::new();
+    for section in Section::pem_slice_iter(&relabelled(text)) {
+        if let (SectionKind::Certificate, mut der) = section.ok()? {
+            // Behind a certificate that is called trusted stands for what.
+            if let Some((_, _, settings)) = Der(&der).next() {
+                if !is_for_servers(settings) {
+                    continue;
+                }
+                der.truncate(der.len() - settings.len());
+            }
+            found.push(CertificateDer::from(der));
+        }
+    }
+    Some(found)
+}
+
+/// The text with the label of RFC 7468 on each certificate: `openssl x509 -trustout` writes
+/// `TRUSTED CERTIFICATE`, old programs `X509 CERTIFICATE`.
+fn relabelled(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        let other = [&b"TRUSTED "[..], b"X509 "].into_iter().find_map(|word| {
+            let at = find(line, word).filter(|_| line.starts_with(b"-----"))?;
+            Some((line.get(..at)?, line.get(at + word.len()..)?))
+        });
+        let (before, after) = other.unwrap_or((line, &[]));
+        plain.extend_from_slice(before);
+        plain.extend_from_slice(after);
+    }
+    plain
+}
+
+/// OpenSSL's X509_CERT_AUX: what a certificate is trusted for, and in `[0]` what it is not.
+fn is_for_servers(settings: &[u8]) -> bool {
+    const REJECTED: u8 = 0xa0;
+    /// anyExtendedKeyUsage (RFC 5280 section 4.2.1.12).
+    const ANY: &[u8] = &[0x55, 0x1d, 0x25, 0x00];
+    let (settings, _) = Der(settings).expect(SEQUENCE).unwrap_or_default();
+    Der(settings).elements().all(|(tag, uses)| {
+        let named = Der(uses).elements().any(|(_, usage)| [SERVER_AUTH, ANY].contains(&usage));
+        match tag {
+            SEQUENCE => named,
+            REJECTED => !named,
+            _ => true,
+        }
+    })
 }
 
 /// The client certificate with its key.
@@ -99,8 +145,12 @@ fn read(path: &Path, attempt: &Attempt<'_>) -> Result<Vec<u8>, Failure> {
     }
     let mut text = Vec::new();
     let n = file.take(MAX_PEM + 1).read_to_end(&mut text).map_err(|error| attempt.io(error))?;
-    match n as u64 > MAX_PEM {
-        true => Err(attempt.protocol("want at most 4 MiB")),
-        false => Ok(text),
+    if n as u64 > MAX_PEM {
+        return Err(attempt.protocol("want at most 4 MiB"));
     }
+    // The byte order mark that editors put in front.
+    if text.starts_with(b"\xef\xbb\xbf") {
+        text.drain(..3);
+    }
+    Ok(text)
 }

@@ -7,6 +7,8 @@
 #[cfg(feature = "tls")]
 pub mod certificate;
 #[cfg(feature = "tls")]
+mod chain;
+#[cfg(feature = "tls")]
 mod config;
 #[cfg(feature = "tls")]
 mod credentials;

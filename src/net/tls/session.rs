@@ -37,13 +37,21 @@ impl<S: Read + Write> Session<S> {
         attempt: &Attempt<'_>,
     ) -> Result<(), Failure> {
         while self.tls.is_handshaking() {
-            self.flush().map_err(|error| attempt.io(error))?;
-            if self.tls.read_tls(&mut self.wire).map_err(|error| attempt.io(error))? == 0 {
-                return Err(attempt.protocol(match self.wire.seen {
+            let lost = match self.flush() {
+                Err(error) if !is_gone(&error) => return Err(self.unheard(error, attempt)),
+                flushed => flushed.err(),
+            };
+            // A server that hung up may have left an alert: it says more than the system does.
+            match (self.tls.read_tls(&mut self.wire), lost) {
+                (Ok(1..), _) => {}
+                (_, Some(error)) | (Err(error), None) => {
+                    return Err(self.unheard(error, attempt));
+                }
+                (Ok(0), None) => return Err(attempt.protocol(match self.wire.seen {
                     0 => "the server closed the connection in answer to the TLS greeting; does it speak TLS on this port?",
                     _ if self.credentials.missing() => explain::CERTIFICATE_WANTED,
                     _ => "the server closed the connection in the middle of the TLS handshake",
-                }));
+                })),
             }
             if let Err(error) = self.tls.process_new_packets() {
                 // The alert tells the server's log what was wrong; that it arrives is not needed.
@@ -57,7 +65,17 @@ impl<S: Read + Write> Session<S> {
                 ));
             }
         }
-        self.flush().map_err(|error| attempt.io(error))
+        self.deliver().map_err(|error| attempt.io(error))
+    }
+
+    /// The handshake met the deadline or the system's refusal. Where nothing was said, who is there
+    /// may wait for another protocol's first words.
+    fn unheard(&self, error: io::Error, attempt: &Attempt<'_>) -> Failure {
+        let failure = attempt.io(error);
+        match self.wire.seen {
+            0 => failure.with("no byte of an answer; does it speak TLS on this port?"),
+            _ => failure,
+        }
     }
 
     /// Reads plaintext. `Ok(0)` is the peer's close_notify; a connection that ends without one is
@@ -85,19 +103,23 @@ impl<S: Read + Write> Session<S> {
         while !bytes.is_empty() {
             let taken = self.tls.writer().write(bytes)?;
             bytes = bytes.get(taken..).unwrap_or_default();
-            if let Err(error) = self.flush() {
-                // The alert that the server left before it hung up says more than the system does.
-                while matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) {
-                    match self.more() {
-                        Ok(1..) => {}
-                        Err(why) if why.kind() == ErrorKind::InvalidData => return Err(why),
-                        _ => break,
-                    }
-                }
-                return Err(error);
-            }
+            self.deliver()?;
         }
         Ok(())
+    }
+
+    /// Writes what is to be said. Where nobody hears it, the alert that the server left before it
+    /// hung up says more than the system does.
+    fn deliver(&mut self) -> io::Result<()> {
+        let Err(error) = self.flush() else { return Ok(()) };
+        while is_gone(&error) {
+            match self.more() {
+                Ok(1..) => {}
+                Err(why) if why.kind() == ErrorKind::InvalidData => return Err(why),
+                _ => break,
+            }
+        }
+        Err(error)
     }
 
     /// TLS 1.3 lets a client finish before the server has judged its certificate (RFC 8446 section
@@ -183,6 +205,11 @@ impl<S> fmt::Display for Session<S> {
     }
 }
 
+/// Whether the peer hung up; what it said before can be read all the same.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
+}
+
 /// Enough of the first answer to recognise what is spoken.
 const FIRST: usize = 64;
 
@@ -214,6 +241,12 @@ impl<S: Read> Read for Wire<S> {
 impl<S: Write> Write for Wire<S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.socket.write(bytes)
+    }
+
+    /// The records of a flight leave together: fewer calls, and no server hangs up in between.
+    fn write_vectored(&mut self, records: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        let flight: Vec<&[u8]> = records.iter().map(|record| &**record).collect();
+        self.socket.write(&flight.concat())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -46,7 +46,7 @@ impl Column {
 
 const HTTP: &[&str] = &["an HTTP server answers here", "status 400"];
 const SSH: &[&str] = &["an SSH server answers here"];
-const TLS: &[&str] = &["a TLS server answers here", "(TLS alert 70)"];
+const TLS: &[&str] = &["a TLS server answers here", "the server speaks neither TLS 1.2 nor 1.3"];
 const REFUSED: &[&str] = &["Connection refused (os error 111)"];
 const LATE: &[&str] =
     &["timed out after 1 s while reading from", "timed out after 1 s while TLS handshake"];

@@ -91,6 +91,7 @@ impl Pki<'_> {
         self.chains();
         self.faulty();
         self.keys();
+        self.forms();
         // `-HTTP` of s_server sends a file as the whole answer.
         self.write("known", "HTTP/1.1 200 Known\r\nContent-Length: 5\r\n\r\nhello");
         self.write("open", "HTTP/1.1 200 Open\r\n\r\nhello");
@@ -115,6 +116,23 @@ impl Pki<'_> {
             P256,
             &format!("{ca} nameConstraints=critical,permitted;DNS:good.test"),
         );
+        self.ca("root-short", "rsa:1024");
+        // The root again, with the same name and key and other dates, and as version 1.
+        self.openssl("req -new -key root.key -subj /CN=Test-root/O=Suite -out root-again.csr");
+        self.write("root-again.ext", "basicConstraints=critical,CA:TRUE");
+        for (name, from, to) in [
+            ("root-old", "20240101", "20240201"),
+            ("root-future", "20400101", "20500101"),
+            ("root-2040", "20240101", "20400101"),
+        ] {
+            self.openssl(&format!(
+                "ca -batch -config ca.cnf -preserveDN -in root-again.csr -selfsign -keyfile root.key \
+                 -notext -startdate {from}000000Z -enddate {to}000000Z -extfile root-again.ext \
+                 -out {name}.pem"
+            ));
+        }
+        self.concat("renewed.pem", &["root-old.pem", "root.pem"]);
+        self.openssl("x509 -req -in root-again.csr -signkey root.key -out root-version1.pem");
         // Same name and another key: what is left when a CA was made anew.
         self.openssl(&format!(
             "req -x509 -newkey {P256} -nodes -keyout anew.key -out anew.pem -subj /CN=Test-root/O=Suite -days 90"
@@ -131,6 +149,7 @@ impl Pki<'_> {
         }
         self.leaf("p256-by-p384", "root-p384", P256);
         self.leaf("p256-by-rsa", "root-rsa", P256);
+        self.leaf("by-short", "root-short", P256);
         self.leaf("p256-by-ed", "root-ed", P256);
         self.dated("expired", "p256", "root", "20240101", "20240201");
         self.dated("future", "p256", "root", "20400101", "20500101");
@@ -149,11 +168,25 @@ impl Pki<'_> {
             P256,
             &format!("subjectAltName={SAN} extendedKeyUsage=serverAuth"),
         );
+        self.issue("by-mail", "root", P256, "subjectAltName=email:a@mail.test,URI:http://a.test/");
+        self.issue("in-letters", "root", P256, "subjectAltName=DNS:127.0.0.1");
+        let many: Vec<String> = (1..=150).map(|n| format!("DNS:n{n}.test")).collect();
+        let many = format!("subjectAltName={}", many.join(","));
+        self.issue("many-names", "root", P256, &many);
+        self.issue("public", "inter", P256, "subjectAltName=DNS:app.example.org");
         self.leaf("via", "inter", P256);
         self.leaf("limited-bad", "limited", P256);
         self.issue("limited-good", "limited", P256, "subjectAltName=DNS:good.test");
         self.issue("stranger", "other", P256, &format!("subjectAltName={SAN}"));
         self.self_signed("self-ca", "-addext subjectAltName=DNS:localhost");
+        for (name, usage) in [("self-client", "clientAuth"), ("self-server", "serverAuth")] {
+            let usage = format!("-addext extendedKeyUsage={usage}");
+            self.self_signed(name, &format!("-addext subjectAltName=DNS:localhost {usage}"));
+        }
+        self.openssl(&format!(
+            "req -x509 -newkey {P256} -nodes -keyout again.key -out again.pem -subj /CN=self-ca \
+             -days 90 -addext subjectAltName=DNS:localhost"
+        ));
         let leaf =
             "-addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE";
         self.self_signed("self", leaf);
@@ -172,6 +205,11 @@ impl Pki<'_> {
         self.concat("via-expired.pem", &["via.pem", "inter-expired.pem"]);
         self.concat("limited-good-chain.pem", &["limited-good.pem", "limited.pem"]);
         self.concat("limited-bad-chain.pem", &["limited-bad.pem", "limited.pem"]);
+        // As far as a chain is looked at, and one further.
+        let one = self.read("rsa4096.pem");
+        let inter = self.read("inter.pem");
+        self.write("sixteenth.pem", [one.repeat(14), inter.clone()].concat());
+        self.write("seventeenth.pem", [one.repeat(15), inter].concat());
         self.concat("bundle.pem", &["other.pem", "root-rsa.pem", "root.pem"]);
         // A chain of a mebibyte: 900 certificates after the server's own.
         let one = self.read("rsa4096.pem");
@@ -203,6 +241,28 @@ impl Pki<'_> {
         }
         self.issue("by-deep", &above, P256, &san);
         self.concat("deep-chain.pem", &chain.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+
+    /// PEM as it is found, too.
+    fn forms(&self) {
+        for (name, options) in [
+            ("trusted", "-trustout"),
+            ("trusted-any", "-trustout -addtrust anyExtendedKeyUsage"),
+            ("distrusted", "-trustout -addreject serverAuth"),
+            ("trusted-client", "-trustout -addtrust clientAuth"),
+        ] {
+            self.openssl(&format!("x509 -in root.pem {options} -out {name}.pem"));
+            assert!(self.read(&format!("{name}.pem")).starts_with(b"-----BEGIN TRUSTED CERT"));
+        }
+        let root = String::from_utf8(self.read("root.pem")).expect("PEM");
+        self.write("old-label.pem", root.replace("CERTIFICATE", "X509 CERTIFICATE"));
+        for name in ["root", "p256.both"] {
+            let marked = [&b"\xef\xbb\xbf"[..], &self.read(&format!("{name}.pem"))].concat();
+            self.write(
+                &format!("{}.pem", name.replace("root", "bom").replace("p256", "bom")),
+                marked,
+            );
+        }
     }
 
     fn keys(&self) {

@@ -3,7 +3,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Command, Stdio};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,6 +28,8 @@ pub(crate) enum Server {
     Nginx(&'static str),
     /// `gnutls-serv --http` with these arguments.
     GnuTls(&'static str),
+    /// Go's `crypto/tls`: the version, and the file of roots for clients, who must show a certificate.
+    Go(&'static str),
     /// Node's `https.createServer` with these options.
     Node(&'static str),
     /// What a peer does that speaks no TLS.
@@ -67,6 +71,7 @@ impl Server {
             Server::Typed(command, args) => typed(command, args),
             Server::Nginx(lines) => nginx(lines),
             Server::GnuTls(args) => gnutls(args),
+            Server::Go(args) => go(args),
             Server::Node(options) => node(options),
             Server::Peer(act) => {
                 let port = support::server(move |mut client| act(&mut client));
@@ -147,6 +152,24 @@ fn typed(command: &'static str, args: &str) -> Running {
         }
     });
     server
+}
+
+/// The server in Go, built once.
+pub(crate) fn go_program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tls-server-go");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/tls_server.go");
+        let built = Command::new("go").arg("build").arg("-o").arg(&program).arg(source).output();
+        let built = built.expect("the suite needs go");
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        program
+    })
+}
+
+fn go(args: &str) -> Running {
+    let program = go_program().to_str().expect("UTF-8");
+    start(&mut command(program, args), |line| line.trim().parse().ok())
 }
 
 fn node(options: &str) -> Running {
@@ -261,6 +284,7 @@ impl std::fmt::Display for Server {
             Server::Typed(command, args) => write!(f, "openssl {args}, typed {command}"),
             Server::Nginx(lines) => write!(f, "nginx {lines}"),
             Server::GnuTls(args) => write!(f, "gnutls {args}"),
+            Server::Go(args) => write!(f, "go {args}"),
             Server::Node(options) => write!(f, "node {options}"),
             Server::Peer(_) => write!(f, "peer"),
         }
