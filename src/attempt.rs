@@ -47,7 +47,11 @@ pub struct Attempt<'a> {
 impl<'a> Attempt<'a> {
     /// A try of the check `label` that starts now and ends after `time`.
     pub fn new(label: &'a str, time: Duration, log: Log) -> Self {
-        let started = Instant::now();
+        Self::since(Instant::now(), label, time, log)
+    }
+
+    /// As [`Attempt::new`], begun at `started`.
+    pub fn since(started: Instant, label: &'a str, time: Duration, log: Log) -> Self {
         Self {
             label,
             started,

@@ -2,11 +2,13 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rustix::fs::{FileType, Mode, OFlags, fchmod, fsync, open, rename, stat, unlink};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, fchmod, fsync, linkat, open, rename, stat, unlink,
+};
 use rustix::io::Errno;
 
 use crate::file::open_now;
@@ -20,12 +22,16 @@ const SELF: &str = "/proc/self/exe";
 ///
 /// The copy is written beside `path` and renamed: whoever looks sees the old file or the whole new
 /// one, and a program that runs from the old one keeps running. A link at `path` is replaced, not
-/// followed. When it fails, nothing is left behind.
+/// followed. When it fails, nothing is left behind. Its caller has signals deferred.
 pub fn install(path: &Path) -> Result<String, String> {
     let bytes = path.as_os_str().as_bytes();
     let wrong = |step: &str, at: &[u8], error: &str| {
         Err(format!("--install: {step} {}: {error}", quote(at)))
     };
+    if bytes.starts_with(b"-") {
+        // An option that was meant, or a file that every other command takes for one.
+        return wrong("path", bytes, "want ./ in front of a '-'");
+    }
     let folder =
         stat(path).map(|at| FileType::from_raw_mode(at.st_mode)) == Ok(FileType::Directory);
     if folder || bytes.ends_with(b"/") {
@@ -37,15 +43,17 @@ pub fn install(path: &Path) -> Result<String, String> {
     };
     let new = beside(bytes);
     let beside = Path::new(OsStr::from_bytes(&new));
-    // For nobody but this user until it is complete, whatever the umask.
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let to = match open(beside, flags, Mode::RWXU) {
-        Ok(to) => to,
+    let (to, named) = match create(beside) {
+        Ok(created) => created,
         Err(error) => return wrong("creating", &new, &io::Error::from(error).to_string()),
     };
     let done = copy(&from, &to).and_then(|total| {
         fchmod(&to, Mode::from_raw_mode(0o755))?;
         fsync(&to)?;
+        if !named {
+            let open = format!("/proc/self/fd/{}", to.as_raw_fd());
+            linkat(CWD, open, CWD, beside, AtFlags::SYMLINK_FOLLOW)?;
+        }
         Ok(total)
     });
     let (step, at, error) = match done {
@@ -58,6 +66,18 @@ pub fn install(path: &Path) -> Result<String, String> {
     // Why it failed is worth more than that it could not be removed either.
     let _ = unlink(beside);
     wrong(step, at, &io::Error::from(error).to_string())
+}
+
+/// A new file, for nobody but this user until it is complete, whatever the umask; and whether it has
+/// its name `new` yet. Where the file system can, it has none before it is complete, so that not even
+/// SIGKILL leaves a part of it behind (O_TMPFILE of open(2)).
+fn create(new: &Path) -> Result<(OwnedFd, bool), Errno> {
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+    let folder = new.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    if let Ok(file) = open(folder, flags | OFlags::TMPFILE, Mode::RWXU) {
+        return Ok((file, false));
+    }
+    open(new, flags | OFlags::CREATE | OFlags::EXCL, Mode::RWXU).map(|file| (file, true))
 }
 
 /// A name in the same folder that nobody else has: another container may install into the same

@@ -57,61 +57,113 @@ pub mod verdict;
 pub mod wait;
 pub mod watchdog;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use attempt::Log;
-use cli::Command;
-use exit::Exit;
+use cli::{Ahead, Command, Output};
+use exit::{Exit, FailCode};
+use input::Usage;
 use plan::Plan;
+use verdict::Span;
 
 /// The whole program.
 pub fn main() -> ExitCode {
-    report::take_standard_streams();
+    if report::take_standard_streams() {
+        signal::defer_full_files();
+    }
     let args = std::env::args_os().skip(1).collect();
-    let exit = match cli::parse(args, &|name| std::env::var_os(name)) {
-        Ok(command) => run(command),
-        Err(usage) => {
-            report::stderr(&format!("healthcheck: {usage}"));
-            Exit::Unhealthy
-        }
+    let exit = match cli::words(args, &|name| std::env::var_os(name)) {
+        Ok(words) => started(words),
+        Err(usage) => refused(&usage, FailCode::default()),
     };
     exit.into()
 }
 
-fn run(command: Command) -> Exit {
-    match command {
-        Command::Help => {
-            report::stdout(&cli::help::help());
+fn refused(usage: &Usage, code: FailCode) -> Exit {
+    report::stderr(&format!("healthcheck: {usage}"));
+    Exit::Unhealthy(code)
+}
+
+fn started(words: Vec<OsString>) -> Exit {
+    let ahead = Ahead::of(&words);
+    let ready = move || {
+        let env: cli::expand::Env<'_> = &|name| std::env::var_os(name);
+        Ok(match cli::understand(words, ahead, env)? {
+            Command::Help => Ready::Say(cli::help::help()),
+            Command::Version => Ready::Say(cli::help::version()),
+            Command::Install(path) => {
+                Ready::Say(install::install(&path).map_err(Usage::new)? + "\n")
+            }
+            Command::Hold => Ready::Hold,
+            Command::Run(plan, output) => Ready::Run(plan, output),
+        })
+    };
+    let begun = Instant::now();
+    let done = match ahead.waits() {
+        None => ready(),
+        Some(time) => {
+            if ahead.installs {
+                signal::defer_all();
+            }
+            let what = if ahead.installs { "--install" } else { "${file:...}" };
+            match watchdog::bounded(time, ready) {
+                Ok(Some(done)) => done,
+                Ok(None) => Err(Usage::new(format!(
+                    "{what}: timed out after {} while waiting for the file system",
+                    Span(time)
+                ))),
+                Err(error) => {
+                    Err(Usage::new(format!("{what}: a thread is wanted for it: {error}")))
+                }
+            }
+        }
+    };
+    match done {
+        Ok(Ready::Say(text)) => {
+            report::stdout(&text);
             Exit::Healthy
         }
-        Command::Version => {
-            report::stdout(&cli::help::version());
-            Exit::Healthy
-        }
-        Command::Install(path) => match install::install(&path) {
-            Ok(done) => {
-                report::stdout(&(done + "\n"));
-                Exit::Healthy
-            }
-            Err(wrong) => {
-                report::stderr(&format!("healthcheck: {wrong}"));
-                Exit::Unhealthy
-            }
-        },
-        Command::Run(mut plan, output) => {
-            verdict::hide(std::mem::take(&mut plan.secrets));
-            let log = Log {
-                // Without --verbose it is only what is waited for.
-                line: if output.verbose { report::stderr } else { report::notice },
-                verbose: output.verbose,
-                waiting: !output.json && !output.quiet,
-            };
-            // Threads that are left behind go on with it; and the end of the process frees faster:
-            // two system calls and some 3,000 instructions.
-            let plan: &'static Plan = Box::leak(Box::new(plan));
-            let report = plan.run(log, &mut report::OnStderr::new(log.waiting));
-            report::print(&report, output);
-            if report.healthy { Exit::Healthy } else { Exit::Unhealthy }
-        }
+        Ok(Ready::Hold) => hold(),
+        Ok(Ready::Run(plan, output)) => run(plan, output, begun),
+        Err(usage) => refused(&usage, ahead.fail),
     }
+}
+
+/// What is left to do once no file of the command line has to be waited for.
+enum Ready {
+    /// This is to be printed.
+    Say(String),
+    /// `--hold`
+    Hold,
+    /// Checks.
+    Run(Plan, Output),
+}
+
+/// Runs the checks, whose time began at `begun`.
+fn run(mut plan: Plan, output: Output, begun: Instant) -> Exit {
+    verdict::hide(std::mem::take(&mut plan.secrets));
+    let log = Log {
+        // Without --verbose it is only what is waited for.
+        line: if output.verbose { report::stderr } else { report::notice },
+        verbose: output.verbose,
+        waiting: !output.json && !output.quiet,
+    };
+    // Threads that are left behind go on with it; and the end of the process frees faster:
+    // two system calls and some 3,000 instructions.
+    let plan: &'static Plan = Box::leak(Box::new(plan));
+    let report = plan.run(begun, log, &mut report::OnStderr::new(log.waiting));
+    report::print(&report, output);
+    if report.healthy { Exit::Healthy } else { Exit::Unhealthy(output.fail) }
+}
+
+/// Lives until a signal comes. Process 1 of a container hears only of those that it asks for.
+fn hold() -> Exit {
+    let Some(signals) = signal::stop() else {
+        report::stderr("healthcheck: --hold: the system has no signalfd");
+        return Exit::Unhealthy(FailCode::default());
+    };
+    while !wait::pause(Some(signals), Duration::from_secs(86_400)) {}
+    Exit::Healthy
 }

@@ -96,16 +96,16 @@ pub trait Progress {
 
 impl Plan {
     /// Runs the checks; with `--wait` again and again, until they are healthy or the time is up.
-    pub fn run(&'static self, log: Log, progress: &mut dyn Progress) -> Report {
-        let started = Instant::now();
+    /// Their time began at `started`, before the files of the command line were read.
+    pub fn run(&'static self, started: Instant, log: Log, progress: &mut dyn Progress) -> Report {
         let Some(Wait { time, interval }) = self.wait else {
-            return Run::new(started, Watchdog::new(None, log)).once(&self.expr, None);
+            return Run::new(started, Watchdog::new(started, None, log)).once(&self.expr, None);
         };
         let deadline = Deadline::new(started, time);
         let signals = signal::stop();
         // Progress tells what is waited for.
         let log = Log { waiting: false, ..log };
-        let mut run = Run::new(started, Watchdog::new(signals, log));
+        let mut run = Run::new(started, Watchdog::new(started, signals, log));
         loop {
             let report = run.once(&self.expr, Some(deadline));
             let Some(rest) = deadline.remaining().filter(|_| !report.healthy) else {
@@ -259,7 +259,7 @@ mod tests {
         }
         let plan: &'static Plan =
             Box::leak(Box::new(Plan { expr, wait: None, secrets: Vec::new() }));
-        let report = plan.run(SILENT, &mut Nobody);
+        let report = plan.run(Instant::now(), SILENT, &mut Nobody);
         let tried = report.outcomes.iter().map(|outcome| {
             let sign = if outcome.verdict.is_ok() { "+" } else { "-" };
             [sign, outcome.label.rsplit('/').next().expect("a name")].concat()

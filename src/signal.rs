@@ -1,9 +1,23 @@
-//! SIGTERM, SIGINT and SIGHUP as something that can be waited for.
+//! SIGTERM, SIGINT and SIGHUP as something that can be waited for; and those that shall not end the process.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+/// From here on no signal but SIGKILL ends the process, nor a file that grows past its limit
+/// (SIGXFSZ): what is half done can be undone.
+pub fn defer_all() {
+    // Where the system refuses, the default actions stay.
+    let _ = SigSet::all().thread_block();
+}
+
+/// From here on a write past the limit of a file fails (EFBIG) in place of ending the process.
+pub fn defer_full_files() {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGXFSZ);
+    let _ = signals.thread_block();
+}
 
 /// From here on these signals make the file readable that is returned, and do nothing else.
 ///

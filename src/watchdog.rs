@@ -6,10 +6,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
-use rustix::io::{Errno, read, write};
+use rustix::io::{read, write};
 
 use crate::attempt::{Attempt, Log};
 use crate::checks::Entry;
@@ -31,6 +31,8 @@ const GRACE: Duration = Duration::from_millis(50);
 /// no deadline and no signal. They are killable, though: when the main thread returns from `main`,
 /// the process ends (exit_group(2)), and they with it.
 pub struct Watchdog {
+    /// When the time of the first checks began.
+    started: Option<Instant>,
     signals: Signals,
     log: Log,
     stuck: Vec<Arc<Job>>,
@@ -47,51 +49,53 @@ struct Job {
 }
 
 impl Watchdog {
-    /// Ends tries at a signal too.
-    pub fn new(signals: Signals, log: Log) -> Self {
-        Self { signals, log, stuck: Vec::new() }
+    /// The time of the first checks began at `started`. Tries end at a signal too.
+    pub fn new(started: Instant, signals: Signals, log: Log) -> Self {
+        Self { started: Some(started), signals, log, stuck: Vec::new() }
     }
 
     /// Tries each of `entries` once, all at the same time, each bounded by its own timeout and by
     /// `end`. A single one that cannot block is tried in this thread.
     pub fn run(&mut self, entries: &'static [Entry], end: Option<Deadline>) -> Vec<Found> {
+        let started = self.started.take().unwrap_or_else(Instant::now);
+        let attempt = |entry: &'static Entry| {
+            let left = end.map_or(entry.timeout, |end| end.remaining().unwrap_or_default());
+            let time = entry.timeout.min(left);
+            let attempt = Attempt::since(started, &entry.label, time, self.log).until(self.signals);
+            attempt.enter(Step::Open, &entry.label);
+            attempt
+        };
         if let [entry] = entries
             && !entry.may_block
         {
-            let attempt = self.attempt(entry, end);
-            return vec![tried(entry, &attempt)];
+            return vec![tried(entry, &attempt(entry))];
         }
         match eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK) {
-            Ok(bell) => self.watch(entries, end, &Arc::new(bell)),
-            Err(error) => entries.iter().map(|one| self.refused(one, end, error)).collect(),
+            Ok(bell) => {
+                let attempts = entries.iter().map(attempt).collect();
+                self.watch(entries, attempts, &Arc::new(bell))
+            }
+            Err(error) => {
+                let refused = |entry| (Err(attempt(entry).io(error)), Duration::ZERO);
+                entries.iter().map(refused).collect()
+            }
         }
-    }
-
-    fn attempt(&self, entry: &'static Entry, end: Option<Deadline>) -> Attempt<'static> {
-        let left = end.map_or(entry.timeout, |end| end.remaining().unwrap_or_default());
-        let time = entry.timeout.min(left);
-        let attempt = Attempt::new(&entry.label, time, self.log).until(self.signals);
-        attempt.enter(Step::Open, &entry.label);
-        attempt
-    }
-
-    fn refused(&self, entry: &'static Entry, end: Option<Deadline>, error: Errno) -> Found {
-        (Err(self.attempt(entry, end).io(error)), Duration::ZERO)
     }
 
     fn watch(
         &mut self,
         entries: &'static [Entry],
-        end: Option<Deadline>,
+        attempts: Vec<Attempt<'static>>,
         bell: &Arc<OwnedFd>,
     ) -> Vec<Found> {
         self.stuck.retain(|job| job.found().is_none());
         let jobs: Vec<Arc<Job>> = entries
             .iter()
-            .map(|entry| {
+            .zip(attempts)
+            .map(|(entry, attempt)| {
                 // With --wait: one that is still stuck is not asked a second time.
                 let stuck = self.stuck.iter().find(|job| std::ptr::eq(job.entry, entry));
-                stuck.map_or_else(|| self.start(entry, end, bell), Arc::clone)
+                stuck.map_or_else(|| start(entry, attempt, bell), Arc::clone)
             })
             .collect();
         self.await_all(&jobs, bell);
@@ -106,28 +110,6 @@ impl Watchdog {
                 })
             })
             .collect()
-    }
-
-    fn start(&self, entry: &'static Entry, end: Option<Deadline>, bell: &Arc<OwnedFd>) -> Arc<Job> {
-        let job = Arc::new(Job {
-            entry,
-            attempt: self.attempt(entry, end),
-            found: Mutex::new(None),
-            left_behind: AtomicBool::new(false),
-            bell: Arc::clone(bell),
-        });
-        let shared = Arc::clone(&job);
-        let thread = thread::Builder::new().stack_size(STACK).spawn(move || shared.work());
-        match thread {
-            Ok(_) => {}
-            // Nobody would be left to say that it is late.
-            Err(error) if entry.may_block => {
-                let failure = job.attempt.io(error).with("a thread is wanted for it");
-                *job.found() = Some((Err(failure), job.attempt.elapsed()));
-            }
-            Err(_) => job.work(),
-        }
-        job
     }
 
     /// Waits until all have found something, or it is time to go without.
@@ -175,6 +157,29 @@ impl Job {
     fn is_awaited(&self) -> bool {
         !self.left_behind.load(Ordering::Relaxed) && self.found().is_none()
     }
+}
+
+/// Starts a try in a thread of its own.
+fn start(entry: &'static Entry, attempt: Attempt<'static>, bell: &Arc<OwnedFd>) -> Arc<Job> {
+    let job = Arc::new(Job {
+        entry,
+        attempt,
+        found: Mutex::new(None),
+        left_behind: AtomicBool::new(false),
+        bell: Arc::clone(bell),
+    });
+    let shared = Arc::clone(&job);
+    let thread = thread::Builder::new().stack_size(STACK).spawn(move || shared.work());
+    match thread {
+        Ok(_) => {}
+        // Nobody would be left to say that it is late.
+        Err(error) if entry.may_block => {
+            let failure = job.attempt.io(error).with("a thread is wanted for it");
+            *job.found() = Some((Err(failure), job.attempt.elapsed()));
+        }
+        Err(_) => job.work(),
+    }
+    job
 }
 
 fn tried(entry: &Entry, attempt: &Attempt<'_>) -> Found {

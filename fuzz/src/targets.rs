@@ -119,7 +119,7 @@ fn args(data: &[u8]) {
             plan::Expr::Checks(_, checks) => assert!((1..=64).contains(&checks.len())),
             other => panic!("a native command line is no {other:?}"),
         },
-        Ok(Command::Help | Command::Version | Command::Install(_)) => {}
+        Ok(Command::Help | Command::Version | Command::Install(_) | Command::Hold) => {}
         Err(usage) => assert!(!usage.to_string().is_empty()),
     }
 }

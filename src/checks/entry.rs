@@ -8,6 +8,9 @@ use crate::input::{Flag, Options, Scheme, Secure, Target, Text, Usage, secret, t
 use crate::net::tls;
 use crate::verdict::brief;
 
+/// The default of `--timeout`.
+pub const TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A check with what every check has.
 pub struct Entry {
     /// Printed in front of the verdict: the target as typed, or `--name`.
@@ -37,8 +40,6 @@ impl Entry {
         mut options: Options<'_>,
         secrets: &mut Vec<Vec<u8>>,
     ) -> Result<(Self, Vec<Flag>), Usage> {
-        /// The default of `--timeout`.
-        const TIMEOUT: Duration = Duration::from_secs(5);
         let (kind, target) = kinds::read(text)?;
         secrets.append(&mut secret::secrets(text, &target, &options));
         let may_block = may_block(&target, &options);

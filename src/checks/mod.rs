@@ -15,11 +15,11 @@ use crate::attempt::Attempt;
 use crate::input::{Options, Target, Usage};
 use crate::verdict::Verdict;
 
-pub use entry::Entry;
+pub use entry::{Entry, TIMEOUT};
 
 /// One thing to check. Not `Debug`: what can be called through a pointer is linked, and so was all
 /// that shows a check for debugging, 24 KB in an ordinary build.
-pub trait Check: Sync {
+pub trait Check: Send + Sync {
     /// Makes the check of `target`; it takes the options that it has use for.
     fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage>
     where

@@ -12,10 +12,12 @@ use std::time::Duration;
 use lexopt::{Arg, Parser};
 
 use crate::checks::Entry;
+use crate::checks::TIMEOUT;
+use crate::exit::FailCode;
 use crate::input::flags::{Group, ROWS, Row, Takes};
 use crate::input::{Flag, Given, Options, Text, Usage, value};
 use crate::plan::{Expr, Plan, Quorum, Wait};
-use crate::text::{Wrong, find};
+use crate::text::{Wrong, contains, find};
 
 /// What was asked for.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub enum Command {
     Version,
     /// `--install PATH`
     Install(PathBuf),
+    /// `--hold`
+    Hold,
     /// Checks.
     Run(Plan, Output),
 }
@@ -39,6 +43,8 @@ pub struct Output {
     pub quiet: bool,
     /// `--verbose`.
     pub verbose: bool,
+    /// The exit code when unhealthy.
+    pub fail: FailCode,
 }
 
 /// The most targets in one call.
@@ -49,42 +55,106 @@ const BYTES: usize = 131_072;
 
 /// Reads `args`, the program's name left out; without any, those in `HEALTHCHECK_ARGS`.
 pub fn parse(args: Vec<OsString>, env: expand::Env<'_>) -> Result<Command, Usage> {
-    let args = match args.as_slice() {
-        [] => expand::from_variable(env)?,
-        _ => args,
-    };
+    let args = words(args, env)?;
+    let ahead = Ahead::of(&args);
+    understand(args, ahead, env)
+}
+
+/// The arguments: `args`, or those in `HEALTHCHECK_ARGS`.
+pub fn words(args: Vec<OsString>, env: expand::Env<'_>) -> Result<Vec<OsString>, Usage> {
+    match args.as_slice() {
+        [] => expand::from_variable(env),
+        _ => Ok(args),
+    }
+}
+
+/// Reads the arguments that `ahead` is of. Only this may take its time, where they name files.
+pub fn understand(
+    args: Vec<OsString>,
+    ahead: Ahead,
+    env: expand::Env<'_>,
+) -> Result<Command, Usage> {
     if args.iter().map(|arg| arg.len()).sum::<usize>() > BYTES {
         return Err(Usage::new("want at most 128 KiB of arguments"));
     }
-    if let Some(command) = answered_at_once(&args) {
-        return Ok(command);
+    match ahead.answer {
+        Some(Answer::Help) => Ok(Command::Help),
+        Some(Answer::Version) => Ok(Command::Version),
+        None => build(read(args, env)?),
     }
-    build(read(args, env)?)
 }
 
-/// `--help` and `--version` are answered before anything else is looked at; as the value of an
-/// option they are that value, or `--expect --help` would be healthy.
-fn answered_at_once(args: &[OsString]) -> Option<Command> {
-    let mut parser = Parser::from_args(args);
-    loop {
-        let (row, long) = match parser.next() {
-            Ok(None) => return None,
-            Ok(Some(arg)) => (row(&arg), matches!(arg, Arg::Long(_))),
-            Err(_) => (None, false),
-        };
-        let (flag, takes) = row.map_or((None, Takes::Nothing), |row| (Some(row.flag), row.takes));
-        // `--help=x` is wrong, and said to be so later; what follows a short one are more of them.
-        let valued = match takes {
-            Takes::Value(_) => parser.value().is_ok(),
-            Takes::Maybe(_) => parser.optional_value().is_some(),
-            Takes::Nothing => long && parser.optional_value().is_some(),
-        };
-        match flag {
-            Some(Flag::Help) if !valued => return Some(Command::Help),
-            Some(Flag::Version) if !valued => return Some(Command::Version),
-            _ => {}
+/// What is seen of the arguments before they are understood, or are found to be wrong.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ahead {
+    answer: Option<Answer>,
+    /// The exit code of a wrong command line.
+    pub fail: FailCode,
+    /// What bounds the work that [`Ahead::waits`] for.
+    time: Option<Duration>,
+    files: bool,
+    /// Whether they ask for `--install`.
+    pub installs: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Answer {
+    Help,
+    Version,
+}
+
+impl Ahead {
+    /// `--help` and `--version` are answered before anything else is looked at; as the value of an
+    /// option they are that value, or `--expect --help` would be healthy.
+    pub fn of(args: &[OsString]) -> Self {
+        let files = args.iter().any(|arg| contains(arg.as_bytes(), b"${file:"));
+        let mut ahead = Self { files, ..Self::default() };
+        let mut parser = Parser::from_args(args);
+        loop {
+            let (row, long) = match parser.next() {
+                Ok(None) => return ahead,
+                Ok(Some(arg)) => (row(&arg), matches!(arg, Arg::Long(_))),
+                Err(_) => (None, false),
+            };
+            let (flag, takes) =
+                row.map_or((None, Takes::Nothing), |row| (Some(row.flag), row.takes));
+            // `--help=x` is wrong, and said to be so later; what follows a short one are more of
+            // them.
+            let value = match takes {
+                Takes::Value(_) => parser.value().ok(),
+                Takes::Maybe(_) => parser.optional_value(),
+                Takes::Nothing if long => parser.optional_value(),
+                Takes::Nothing => None,
+            };
+            let text = value.as_ref().map_or(&b""[..], |value| value.as_bytes());
+            match flag {
+                Some(Flag::Help) if value.is_none() => ahead.answer = Some(Answer::Help),
+                Some(Flag::Version) if value.is_none() => ahead.answer = Some(Answer::Version),
+                Some(Flag::FailCode) => ahead.fail = fail_code(text).unwrap_or(ahead.fail),
+                Some(Flag::Timeout) => ahead.time = ahead.time.max(value::timeout(text).ok()),
+                Some(Flag::Install) => ahead.installs = true,
+                _ => {}
+            }
+            if ahead.answer.is_some() {
+                return ahead;
+            }
         }
     }
+
+    /// How long files may be waited for before anything is checked: those of `${file:...}`, and
+    /// what `--install` writes. `None` where there are none.
+    pub fn waits(self) -> Option<Duration> {
+        /// A copy to a slow volume is to end some time, and not to be cut short.
+        const MINUTE: Duration = Duration::from_secs(60);
+        let longest = if self.installs { MINUTE } else { TIMEOUT };
+        (self.files || self.installs).then(|| self.time.unwrap_or(longest))
+    }
+}
+
+/// The value of `--fail-code`.
+fn fail_code(value: &[u8]) -> Result<FailCode, Wrong> {
+    let code = value::number(value).ok().and_then(FailCode::new);
+    code.ok_or_else(|| "a number from 1 to 255 is wanted".into())
 }
 
 fn row(arg: &Arg<'_>) -> Option<&'static Row> {
@@ -166,10 +236,18 @@ fn build(typed: Typed) -> Result<Command, Usage> {
     once(&typed.run)?;
     let mut run = Options::new(&typed.run, &[]);
     if let Some(path) = run.path(Flag::Install)? {
-        let others = typed.targets.len() + typed.defaults.len() + typed.run.len();
-        return match others {
+        // What bounds it may stand there, too.
+        let others = typed.defaults.iter().filter(|one| one.flag != Flag::Timeout).count();
+        Options::new(&typed.defaults, &[]).last(Flag::Timeout, value::timeout)?;
+        return match others + typed.targets.len() + typed.run.len() {
             1 => Ok(Command::Install(path)),
             _ => Err(Usage::new("--install PATH stands alone: want no target and no other option")),
+        };
+    }
+    if run.has(Flag::Hold) {
+        return match typed.defaults.len() + typed.targets.len() + typed.run.len() {
+            1 => Ok(Command::Hold),
+            _ => Err(Usage::new("--hold stands alone: want no target and no other option")),
         };
     }
     // Before the target is missed that stands in its place.
@@ -222,6 +300,7 @@ fn build(typed: Typed) -> Result<Command, Usage> {
         json: json.unwrap_or(false),
         quiet: run.has(Flag::Quiet),
         verbose: run.has(Flag::Verbose),
+        fail: run.last(Flag::FailCode, fail_code)?.unwrap_or_default(),
     };
     let expr = Expr::Checks(quorum, checks);
     Ok(Command::Run(Plan { expr, wait, secrets }, output))

@@ -45,6 +45,8 @@ pub enum Flag {
     Udp,
     MinFree,
     MinFreeInodes,
+    FailCode,
+    Hold,
     MaxUsed,
 }
 
@@ -179,6 +181,8 @@ pub static ROWS: &[Row] = &[
     row(Run, Flag::Output, Some('o'), "output", Value("text|json"), "text"),
     row(Run, Flag::Quiet, Some('q'), "quiet", Nothing, "print nothing when healthy"),
     row(Run, Flag::Verbose, Some('v'), "verbose", Nothing, "addresses, timings, TLS and heads on stderr"),
+    row(Run, Flag::FailCode, None, "fail-code", Value("N"), "the exit code of unhealthy (1); Consul and Nomad want 2"),
+    row(Run, Flag::Hold, None, "hold", Nothing, "check nothing, end with 0 at SIGTERM: for sidecars"),
     row(Run, Flag::Install, None, "install", Value("PATH"), "copy this executable to PATH, mode 0755"),
     row(Run, Flag::Help, Some('h'), "help", Nothing, "this text"),
     row(Run, Flag::Version, Some('V'), "version", Nothing, "version, features and target"),

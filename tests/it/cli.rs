@@ -11,7 +11,8 @@ use std::time::Duration;
 use healthcheck::input::flags::{ROWS, Takes};
 
 use crate::support::{
-    Folder, answers, check, closed_port, command, exe, long, records, run, silent,
+    Folder, Run, answers, check, closed_port, command, exe, long, must, python, records, run,
+    silent,
 };
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -409,6 +410,67 @@ fn json_is_one_line_of_the_specified_shape() {
 }
 
 #[test]
+fn json_is_as_its_schema_says() {
+    let (ok, refused) = (format!(":{}", answers(OK)), format!("tcp://localhost:{}", closed_port()));
+    let sick = format!(":{}", answers("HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n"));
+    let not_http = format!(":{}", answers("nonsense"));
+    let (_silent, port) = silent();
+    let late = format!("http://127.0.0.1:{port}/");
+    let many = vec![refused.as_str(); 64];
+    let runs: &[&[&str]] = &[
+        &[&ok],
+        &[&ok, "-n", "\"\n\u{2028}", &refused, &sick, "file:///none"],
+        &[&late, "-t", "100ms", &not_http],
+        &["--any", &refused, &ok],
+        &many,
+    ];
+    let folder = Folder::new("schema");
+    let mut outputs = Vec::new();
+    for (i, args) in runs.iter().enumerate() {
+        let run = check(&[args, &["-o", "json"][..]].concat());
+        let path = folder.path(&i.to_string());
+        std::fs::write(&path, &run.out).expect("a file");
+        outputs.push((path, run.out));
+    }
+    let all: String = outputs.iter().map(|(_, out)| out.as_str()).collect();
+    for cause in ["system", "mismatch", "timeout", "protocol"] {
+        assert!(all.contains(&format!("\"cause\":\"{cause}\"")), "{cause}: {all}");
+    }
+    assert!(all.contains("\"omitted\":"), "{all}");
+    // The validator finds what is wrong: a healthy check with a cause, and a cause that is none.
+    for (i, (from, to)) in [
+        ("\"step\":\"judge\",", "\"step\":\"judge\",\"cause\":\"system\","),
+        ("\"elapsed_ms\":", "\"elapsed\":"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let path = folder.path(&format!("wrong-{i}"));
+        std::fs::write(&path, outputs[0].1.replacen(from, to, 1)).expect("a file");
+        assert!(!valid(&[path]));
+    }
+    assert!(valid(&outputs.into_iter().map(|(path, _)| path).collect::<Vec<_>>()));
+}
+
+/// Whether each of these files is as docs/output.schema.json says.
+fn valid(files: &[String]) -> bool {
+    let script = "import json, sys, jsonschema\n\
+                  schema = json.load(open(sys.argv[1]))\n\
+                  jsonschema.Draft202012Validator.check_schema(schema)\n\
+                  check = jsonschema.Draft202012Validator(schema).is_valid\n\
+                  good = all([check(json.load(open(path))) for path in sys.argv[2:]])\n\
+                  print('valid' if good else 'invalid')";
+    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/output.schema.json");
+    let mut command = std::process::Command::new(python());
+    let said = must(command.args(["-c", script, schema]).args(files));
+    match said.trim() {
+        "valid" => true,
+        "invalid" => false,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
 fn every_step_that_the_documents_name_is_one() {
     let refused = format!("tcp://127.0.0.1:{}", closed_port());
     let sick = format!(":{}", answers("HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n"));
@@ -637,4 +699,63 @@ fn a_bad_port_is_shown_where_a_variable_of_that_name_gave_it() {
     let run = with("http://localhost:${PASS}/");
     run.usage("a port from 1 to 65535 is wanted\n");
     assert!(!run.err.contains("s3cret"), "{run:?}");
+}
+
+#[test]
+fn what_is_wrong_comes_first_and_quiet_leaves_the_rest_out() {
+    let (ok, refused) = (format!(":{}", answers(OK)), format!("tcp://localhost:{}", closed_port()));
+    let args = [&ok, "-n", "first", &refused, "-n", "second", &ok, "-n", "third"];
+    let lines = |run: &Run| -> Vec<String> {
+        let word = |line: &str| line.split(": ").take(2).collect::<Vec<_>>().join(" ");
+        run.out.lines().map(word).collect()
+    };
+    let run = check(&args);
+    assert_eq!(lines(&run), ["unhealthy second", "healthy first", "healthy third"]);
+    let quiet = check(&[&args[..], &["-q"]].concat());
+    assert_eq!((quiet.code, lines(&quiet)), (Some(1), vec!["unhealthy second".to_owned()]));
+    let any = check(&[&args[..], &["-q", "--any"]].concat());
+    assert_eq!((any.code, any.out.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn the_exit_code_of_unhealthy_is_the_one_asked_for() {
+    let refused = format!("tcp://localhost:{}", closed_port());
+    let ok = format!(":{}", answers(OK));
+    for (code, args) in [
+        (2, &["--fail-code", "2", &refused][..]),
+        (2, &[&refused, "--fail-code=2"]),
+        (255, &["--fail-code", "255", &refused, "-w", "100ms"]),
+        (0, &["--fail-code", "2", &ok]),
+        (0, &["--fail-code", "2", "--help"]),
+        // Wrong command lines, wherever it stands.
+        (2, &["--fail-code", "2"]),
+        (2, &["--bogus", "--fail-code", "2", &ok]),
+        (2, &[&ok, "-t", "soon", "--fail-code", "2"]),
+        (1, &[&refused, "-n", "--fail-code", "-e", "2"]),
+    ] {
+        assert_eq!(check(args).code, Some(code), "{args:?}");
+    }
+    for wrong in ["0", "256", "-1", "two", ""] {
+        let run = check(&[&format!("--fail-code={wrong}"), &ok]);
+        run.usage("--fail-code: a number from 1 to 255 is wanted");
+    }
+    let run = run(command([&ok, "--fail-code", "${CODE}"]).env("CODE", "7"));
+    assert_eq!(run.code, Some(0));
+    let run = crate::support::run(command([&refused, "--fail-code", "${CODE}"]).env("CODE", "7"));
+    assert_eq!(run.code, Some(7));
+    let run =
+        crate::support::run(command([""; 0]).env("HEALTHCHECK_ARGS", "--fail-code 9 --bogus"));
+    assert_eq!(run.code, Some(9));
+}
+
+#[test]
+fn a_file_that_is_full_changes_no_exit_code() {
+    let folder = Folder::new("full");
+    let ok = format!(":{}", answers(OK));
+    for (code, target) in [(0, ok.as_str()), (1, "file:///none")] {
+        let line = "ulimit -f 0; exec \"$0\" \"$1\" >\"$2\" 2>&1";
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", line]).arg(crate::support::exe()).args([target, &folder.path("out")]);
+        assert_eq!(run(&mut shell).code, Some(code), "{target}");
+    }
 }

@@ -63,6 +63,20 @@ fn whatever_looks_at_it_ends_in_time_and_says_where_it_is_stuck() {
 }
 
 #[test]
+fn expansions_and_the_installation_too() {
+    let folder = Folder::new("hung-cli");
+    let secret = format!("a:${{file:{}}}", folder.path("token"));
+    let late = "timed out after 300 ms while waiting for the file system";
+    let run = check(&folder, &["http://127.0.0.1:1/", "-u", &secret, "-t", "300ms"]);
+    run.usage(&format!("${{file:...}}: {late}"));
+    let install = check(&folder, &["--install", &folder.path("x"), "-t", "300ms"]);
+    install.usage(&format!("--install: {late}"));
+    // The code of a wrong command line, too.
+    let critical = check(&folder, &["--fail-code", "3", ":1", "-u", &secret, "-t", "300ms"]);
+    assert_eq!(critical.code, Some(3), "{critical:?}");
+}
+
+#[test]
 fn a_signal_is_heard_meanwhile() {
     let folder = Folder::new("hung-signal");
     let target = format!("file://{}", folder.path("x"));

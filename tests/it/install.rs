@@ -88,6 +88,10 @@ fn what_is_in_the_way_is_named_and_nothing_left_behind() {
     check(&["--install", "/proc/probe"]).usage("creating /proc/.healthcheck.");
     check(&["--install", ""]).usage("--install: a path is wanted");
     check(&["--install", "/tmp/x", "-q"]).usage("--install PATH stands alone");
+    check(&["--install", "/tmp/x", "-t", "soon"]).usage("--timeout: a duration is wanted");
+    for option in ["--output", "-x"] {
+        check(&["--install", option]).usage(&format!("path {option}: want ./ in front of a '-'"));
+    }
     fs::create_dir(folder.path("full")).expect("a folder");
     assert_eq!(names(&folder), ["full"]);
 
@@ -130,4 +134,47 @@ fn as_a_user_without_privileges_on_a_volume() {
         assert_eq!(user.code, Some(0), "{user:?}");
     }
     assert_eq!(mode(&path), 0o755);
+}
+
+#[test]
+fn no_signal_leaves_a_part_behind() {
+    let folder = Folder::new("install-signal");
+    let path = folder.path("probe");
+    fs::write(&path, "old").expect("a file");
+    let whole = fs::read(exe()).expect("the original");
+    // At each system call that it makes with the copy: to be killed there, to be asked to end.
+    for (call, when) in [("write", 3), ("fchmod", 1), ("fsync", 1), ("linkat", 1)] {
+        for signal in ["KILL", "TERM", "HUP", "INT", "XFSZ"] {
+            let inject = format!("inject={call}:signal={signal}:when={when}");
+            let mut strace = Command::new("strace");
+            strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &inject]).arg(exe());
+            strace.args(["--install", &path]).env_clear();
+            let run = run(&mut strace);
+            assert_eq!(names(&folder), ["probe"], "{inject}: {run:?}");
+            let now = fs::read(&path).expect("a file");
+            // Signals other than SIGKILL wait until it is done.
+            assert!(now == whole || signal == "KILL" && now == b"old", "{inject}: {run:?}");
+            fs::write(&path, "old").expect("a file");
+        }
+    }
+}
+
+#[test]
+fn where_no_file_can_be_without_a_name_and_where_files_have_a_limit() {
+    let folder = Folder::new("install-named");
+    let path = folder.path("probe");
+    let mut strace = Command::new("strace");
+    // What a file system says that cannot (open(2)).
+    let inject = "inject=open,openat:error=EOPNOTSUPP:when=2";
+    strace.args(["-f", "-qq", "-e", "trace=open,openat", "-e", inject]).arg(exe());
+    let run = run(strace.args(["--install", &path]).env_clear());
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(run.err.contains("O_TMPFILE") && run.err.contains("(INJECTED)"), "{run:?}");
+    assert_eq!(names(&folder), ["probe"]);
+
+    let line = "ulimit -f 16; \"$0\" --install \"$1\"";
+    let mut shell = Command::new("sh");
+    let full = crate::support::run(shell.args(["-c", line]).arg(exe()).arg(folder.path("full")));
+    full.usage("--install: writing ").usage("File too large (os error 27)");
+    assert_eq!(names(&folder), ["probe"]);
 }

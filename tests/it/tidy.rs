@@ -46,7 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("watchdog", &["deadline", "verdict", "attempt", "wait", "checks", "parallel"]),
     ("plan", &["deadline", "verdict", "attempt", "wait", "checks", "signal", "watchdog"]),
     ("dropin", &["input", "verdict", "text"]),
-    ("cli", &["input", "checks", "plan", "file", "text", "quote"]),
+    ("cli", &["exit", "input", "checks", "plan", "file", "text", "quote"]),
     ("report", &["verdict", "plan", "cli"]),
     ("install", &["file", "verdict", "net"]),
 ];

@@ -1,7 +1,7 @@
 //! `--wait` of section 2, and its progress of section 8.
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
@@ -59,7 +59,7 @@ fn until_a_file_appears_and_a_port_opens() {
     let port = free_port();
     let target = format!("tcp://127.0.0.1:{port}");
     let (child, line) = started(&["-w", "30s", "--interval=20ms", &target]);
-    assert!(line.contains("Connection refused (os error 111)\n"), "{line}");
+    assert!(line.contains(": Connection refused (os error 111)") && line.ends_with('\n'), "{line}");
     let _listener = TcpListener::bind(("127.0.0.1", port)).expect("the port");
     ended(child).healthy("connected").within(Duration::from_secs(10));
     // Healthy at once: not a word on stderr.
@@ -80,9 +80,10 @@ fn the_time_is_up() {
     // Without a word about it there is a second between two tries.
     let (sender, tries) = channel();
     let sender = std::sync::Mutex::new(sender);
-    let sick = server(move |stream| {
+    let sick = server(move |mut stream| {
         let _ = sender.lock().expect("a sender").send(Instant::now());
-        drop(stream);
+        request(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n");
     });
     let mut child = started(&[&format!("http://127.0.0.1:{sick}/"), "-w", "30s"]).0;
     let [first, second] = [(); 2].map(|()| tries.recv().expect("a try"));
@@ -142,7 +143,7 @@ fn signals_end_it_at_once() {
     });
     let silent = format!("http://127.0.0.1:{port}/");
     let quick = ["-t", "50ms"];
-    for signal in ["TERM", "INT"] {
+    for signal in ["TERM", "INT", "HUP"] {
         // Between two tries, and in the middle of one; alone, and with threads.
         let runs: &[&[&str]] = &[
             &[&refused, "-w", "60s", "--interval", "50s"],
@@ -261,4 +262,46 @@ fn on_a_terminal_one_line_is_written_over() {
     let last = shown.rsplit("\r\u{1b}[K").next().expect("text");
     assert!(last.starts_with("unhealthy: tcp://"), "{shown:?}");
     assert_eq!(shown.matches('\n').count(), 1, "{shown:?}");
+}
+
+#[test]
+fn held_until_a_signal_comes_also_as_process_1() {
+    for signal in ["TERM", "INT"] {
+        for first in [false, true] {
+            let mut command = Command::new(if first { "unshare".into() } else { exe() });
+            if first {
+                command.args(["-rpf", "--kill-child"]).arg(exe());
+            }
+            command.arg("--hold").env_clear().stdin(Stdio::null());
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut child = command.spawn().expect("the executable starts");
+            let mut pid = child.id().to_string();
+            let end = Instant::now() + Duration::from_secs(10);
+            // It waits: both signals are blocked, bits 1 and 14 (proc(5)).
+            let waits = |pid: &str| {
+                let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+                let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:\t"));
+                let blocked = u64::from_str_radix(blocked.unwrap_or("0"), 16).expect("a mask");
+                status.starts_with("Name:\thealthcheck") && blocked & 0x4002 == 0x4002
+            };
+            while !waits(&pid) {
+                assert!(Instant::now() < end, "{signal}: does not wait");
+                if first {
+                    let children = format!("/proc/{0}/task/{0}/children", child.id());
+                    let children = fs::read_to_string(children).expect("its children");
+                    pid = children.split(' ').next().unwrap_or_default().to_owned();
+                }
+                thread::sleep(Duration::from_millis(1));
+            }
+            assert_eq!(child.try_wait().expect("a state"), None);
+            let started = Instant::now();
+            kill(signal, &pid);
+            let run = ended(child);
+            assert_eq!((run.code, run.out.as_str(), run.err.as_str()), (Some(0), "", ""));
+            // 100 ms, as promised; a busy machine has a second.
+            assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+        }
+    }
+    check(&["--hold", "-q"]).usage("--hold stands alone: want no target and no other option");
+    check(&["--hold", ":80"]).usage("--hold stands alone");
 }

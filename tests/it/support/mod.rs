@@ -21,9 +21,9 @@ mod server;
 
 pub use exe::{exe, flavour};
 pub use folder::{Folder, open_up};
-pub use peer::Peer;
 #[cfg(target_arch = "x86_64")]
 pub use peer::from_npm;
+pub use peer::{Peer, python};
 pub use pki::{Certificates, openssl, self_signed};
 pub use ports::{closed_port, free_port, ipv6_only, listens, silent};
 pub use run::{Run, check, command, healthy, long, run, unhealthy};

@@ -17,7 +17,7 @@ fn root() -> &'static Path {
 }
 
 /// The Python of `target/venv`.
-fn python() -> PathBuf {
+pub fn python() -> PathBuf {
     must(&mut Command::new(root().join("scripts/venv"))).trim_end().into()
 }
 
