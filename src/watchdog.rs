@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
-use rustix::io::{read, write};
+use rustix::io::{Errno, read, write};
 
 use crate::attempt::{Attempt, Log};
 use crate::checks::Entry;
@@ -70,10 +70,10 @@ impl Watchdog {
         {
             return vec![tried(entry, &attempt(entry))];
         }
-        match eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK) {
+        match bell() {
             Ok(bell) => {
                 let attempts = entries.iter().map(attempt).collect();
-                self.watch(entries, attempts, &Arc::new(bell))
+                self.watch(entries, attempts, &bell)
             }
             Err(error) => {
                 let refused = |entry| (Err(attempt(entry).io(error)), Duration::ZERO);
@@ -127,16 +127,14 @@ impl Watchdog {
             if !awaited {
                 return;
             }
-            let fds = &mut [PollFd::from_borrowed_fd(bell.as_fd(), PollFlags::IN)];
-            match wait(fds, signals, pause) {
-                Ok(Woken::Ready) => drop(read(bell, &mut [0; 8][..])),
-                Ok(Woken::Signal) => {
+            match hear(bell, signals, pause) {
+                Woken::Signal => {
                     // It stays so; whoever is not stuck hears of it, too.
                     signals = None;
                     last = last.min(Deadline::after(GRACE));
                     jobs.iter().for_each(|job| job.attempt.signal());
                 }
-                Ok(Woken::Late) | Err(_) => {}
+                Woken::Ready | Woken::Late => {}
             }
         }
     }
@@ -146,8 +144,7 @@ impl Job {
     fn work(&self) {
         let found = tried(self.entry, &self.attempt);
         *self.found() = Some(found);
-        // Where it cannot be rung, it has been rung often enough.
-        let _ = write(&*self.bell, &1_u64.to_ne_bytes());
+        ring(&self.bell);
     }
 
     fn found(&self) -> MutexGuard<'_, Option<Found>> {
@@ -169,9 +166,8 @@ fn start(entry: &'static Entry, attempt: Attempt<'static>, bell: &Arc<OwnedFd>) 
         bell: Arc::clone(bell),
     });
     let shared = Arc::clone(&job);
-    let thread = thread::Builder::new().stack_size(STACK).spawn(move || shared.work());
-    match thread {
-        Ok(_) => {}
+    match spawn(Box::new(move || shared.work())) {
+        Ok(()) => {}
         // Nobody would be left to say that it is late.
         Err(error) if entry.may_block => {
             let failure = job.attempt.io(error).with("a thread is wanted for it");
@@ -180,6 +176,31 @@ fn start(entry: &'static Entry, attempt: Attempt<'static>, bell: &Arc<OwnedFd>) 
         Err(_) => job.work(),
     }
     job
+}
+
+/// Starts a thread that nobody joins. Boxed: std's way of starting one is compiled once.
+fn spawn(work: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+    thread::Builder::new().stack_size(STACK).spawn(work).map(drop)
+}
+
+/// What a thread rings when it is done, to be waited for beside a signal.
+fn bell() -> Result<Arc<OwnedFd>, Errno> {
+    eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map(Arc::new)
+}
+
+fn ring(bell: &OwnedFd) {
+    // Where it cannot be rung, it has been rung often enough.
+    let _ = write(bell, &1_u64.to_ne_bytes());
+}
+
+/// Waits for it, or a signal, at most so long.
+fn hear(bell: &OwnedFd, signals: Signals, most: Duration) -> Woken {
+    let fds = &mut [PollFd::from_borrowed_fd(bell.as_fd(), PollFlags::IN)];
+    let woken = wait(fds, signals, most).unwrap_or(Woken::Late);
+    if woken == Woken::Ready {
+        let _ = read(bell, &mut [0; 8][..]);
+    }
+    woken
 }
 
 fn tried(entry: &Entry, attempt: &Attempt<'_>) -> Found {
@@ -200,19 +221,19 @@ pub fn bounded<T: Send + 'static>(
 ) -> io::Result<Option<T>> {
     let until = Deadline::after(time);
     let slot = Arc::new(Mutex::new(None));
-    let shared = Arc::clone(&slot);
-    let waiter = thread::current();
-    thread::Builder::new().stack_size(STACK).spawn(move || {
+    let bell = bell()?;
+    let (shared, rung) = (Arc::clone(&slot), Arc::clone(&bell));
+    spawn(Box::new(move || {
         let done = work();
         *shared.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
-        waiter.unpark();
-    })?;
+        ring(&rung);
+    }))?;
     loop {
         if let Some(done) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Ok(Some(done));
         }
         match until.remaining() {
-            Some(left) => thread::park_timeout(left),
+            Some(left) => drop(hear(&bell, None, left)),
             None => return Ok(None),
         }
     }
