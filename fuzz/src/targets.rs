@@ -254,7 +254,7 @@ fn value(data: &[u8]) {
         done.inspect_err(|wrong| one_line(wrong)).ok()
     }
     assert!(wrong(v::duration(data)).is_none_or(|time| !time.is_zero()));
-    assert!(wrong(v::percent(data)).is_none_or(|hundredths| hundredths <= 10_000));
+    assert!(wrong(v::Percent::parse(data)).is_none_or(|part| part <= v::Percent::whole(100)));
     assert!(wrong(v::port(data)).is_none_or(|port| port != 0));
     // A bare number is one, and the same one, for each that takes numbers.
     let number = wrong(v::number(data));

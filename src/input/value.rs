@@ -3,6 +3,7 @@
 //! Each parser takes bytes and says in words what is wanted; the value itself is not repeated in
 //! the message, since it may come from a secret.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::text::{Wrong, split_once};
@@ -76,16 +77,48 @@ pub fn size(value: &[u8]) -> Result<u64, Wrong> {
     decimal(value, units).ok_or_else(|| "a size is wanted: 512, 64KiB, 10MiB, 1GiB, 10MB".into())
 }
 
-/// A percentage from 0 to 100 in hundredths of a percent: `5%` is 500.
-pub fn percent(value: &[u8]) -> Result<u16, Wrong> {
-    value
-        .strip_suffix(b"%")
-        // Hundredths, and none that would be rounded to nothing.
-        .filter(|number| number.iter().rev().position(|byte| *byte == b'.').unwrap_or(0) <= 2)
-        .and_then(|number| decimal(number, &[("", 100)]))
-        .and_then(|hundredths| u16::try_from(hundredths).ok())
-        .filter(|hundredths| *hundredths <= 10_000)
-        .ok_or_else(|| "a percentage is wanted: 5%".into())
+/// A part of a whole in hundredths of a percent: `5%`, `99.95%`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Percent(u64);
+
+impl Percent {
+    /// More than any.
+    pub const BEYOND: Self = Self(u64::MAX);
+
+    /// So many, without a fraction.
+    pub const fn whole(percent: u64) -> Self {
+        Self(percent * 100)
+    }
+
+    /// From 0 to 100, as an option says it.
+    pub fn parse(value: &[u8]) -> Result<Self, Wrong> {
+        value
+            .strip_suffix(b"%")
+            // Hundredths, and none that would be rounded to nothing.
+            .filter(|number| number.iter().rev().position(|byte| *byte == b'.').unwrap_or(0) <= 2)
+            .and_then(|number| decimal(number, &[("", 100)]))
+            .filter(|hundredths| *hundredths <= 10_000)
+            .map(Self)
+            .ok_or_else(|| "a percentage is wanted: 5%".into())
+    }
+
+    /// `part` of `whole`, rounded down; `None` of nothing.
+    pub fn of(mut part: u64, mut whole: u64) -> Option<Self> {
+        // Room for the factor; of numbers this large the last bits do not matter.
+        while part.max(whole) > u64::MAX / 10_000 {
+            (part, whole) = (part / 2, whole / 2);
+        }
+        (part * 10_000).checked_div(whole).map(Self)
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0 / 100, self.0 % 100) {
+            (whole, 0) => write!(f, "{whole}%"),
+            (whole, below) => write!(f, "{whole}.{below:02}%"),
+        }
+    }
 }
 
 /// A decimal number with one of `units`, times the unit, rounded down. The first unit that fits is
@@ -242,6 +275,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn percentages_as_people_write_them() {
+        for (hundredths, text) in [(0, "0%"), (500, "5%"), (9995, "99.95%"), (1, "0.01%")] {
+            assert_eq!(Percent(hundredths).to_string(), text);
+        }
+        for (part, whole, hundredths) in [
+            (1, 3, Some(3333)),
+            (0, 1, Some(0)),
+            (0, 0, None),
+            (1, 0, None),
+            (u64::MAX, u64::MAX, Some(10_000)),
+            (1 << 62, u64::MAX, Some(2500)),
+        ] {
+            assert_eq!(Percent::of(part, whole), hundredths.map(Percent), "{part} {whole}");
+        }
+    }
+
+    #[test]
     fn durations() {
         for (text, ms) in [
             ("500ms", 500),
@@ -301,12 +351,12 @@ mod tests {
         for text in ["", "KiB", "1kb", "1 MiB", "-1", "99999999TiB"] {
             assert!(size(text.as_bytes()).is_err(), "{text}");
         }
-        assert_eq!(percent(b"5%"), Ok(500));
-        assert_eq!(percent(b"99.95%"), Ok(9995));
-        assert!(percent(b"0.001%").is_err() && percent(b"100.001%").is_err());
-        assert_eq!(percent(b"100%"), Ok(10_000));
+        assert_eq!(Percent::parse(b"5%"), Ok(Percent(500)));
+        assert_eq!(Percent::parse(b"99.95%"), Ok(Percent(9995)));
+        assert!(Percent::parse(b"0.001%").is_err() && Percent::parse(b"100.001%").is_err());
+        assert_eq!(Percent::parse(b"100%"), Ok(Percent::whole(100)));
         for text in ["", "%", "5", "101%", "-1%", "5 %"] {
-            assert!(percent(text.as_bytes()).is_err(), "{text}");
+            assert!(Percent::parse(text.as_bytes()).is_err(), "{text}");
         }
     }
 

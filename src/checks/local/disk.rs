@@ -2,10 +2,11 @@
 
 use rustix::fs::{StatVfs, statvfs};
 
-use super::{Percent, Size, path, share};
+use super::{Size, path};
 use crate::attempt::Attempt;
 use crate::checks::Check;
-use crate::input::{Flag, Options, Target, Usage, value};
+use crate::input::value::{self, Percent};
+use crate::input::{Flag, Options, Target, Usage};
 use crate::text::Wrong;
 use crate::verdict::{Failure, Healthy, Step, Verdict, quote};
 
@@ -14,15 +15,13 @@ use crate::verdict::{Failure, Healthy, Step, Verdict, quote};
 pub struct Disk {
     path: Vec<u8>,
     free: Room,
-    /// In hundredths of a percent.
-    inodes: Option<u16>,
+    inodes: Option<Percent>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Room {
     Bytes(u64),
-    /// In hundredths.
-    Percent(u16),
+    Percent(Percent),
 }
 
 impl Check for Disk {
@@ -30,8 +29,8 @@ impl Check for Disk {
     fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         Ok(Self {
             path: target.absolute_path()?.to_vec(),
-            free: options.last(Flag::MinFree, room)?.unwrap_or(Room::Percent(500)),
-            inodes: options.last(Flag::MinFreeInodes, value::percent)?,
+            free: options.last(Flag::MinFree, room)?.unwrap_or(Room::Percent(Percent::whole(5))),
+            inodes: options.last(Flag::MinFreeInodes, Percent::parse)?,
         })
     }
 
@@ -50,13 +49,13 @@ impl Disk {
         let free = found.f_bavail.saturating_mul(found.f_frsize);
         let used = found.f_blocks.saturating_sub(found.f_bfree);
         let total = used.saturating_add(found.f_bavail).saturating_mul(found.f_frsize);
-        let Some(part) = share(free, total) else {
+        let Some(part) = Percent::of(free, total) else {
             return Err(Failure::mismatch("file system", "without a size", "one with room"));
         };
-        let got = format!("{} of {} ({})", Size(free), Size(total), Percent(part));
+        let got = format!("{} of {} ({})", Size(free), Size(total), part);
         let want = match self.free {
             Room::Bytes(least) if free < least => Size(least).to_string(),
-            Room::Percent(least) if part < least.into() => Percent(least.into()).to_string(),
+            Room::Percent(least) if part < least => least.to_string(),
             Room::Bytes(_) | Room::Percent(_) => return self.judge_inodes(found, got),
         };
         Err(Failure::mismatch("free", &got, &format!("at least {want}")))
@@ -64,29 +63,29 @@ impl Disk {
 
     fn judge_inodes(&self, found: &StatVfs, mut healthy: String) -> Verdict {
         healthy += " free";
-        let Some(least) = self.inodes.map(u64::from) else {
+        let Some(least) = self.inodes else {
             return Healthy::saw(healthy);
         };
         let used = found.f_files.saturating_sub(found.f_ffree);
         let total = used.saturating_add(found.f_favail);
-        let got = match share(found.f_favail, total) {
+        let got = match Percent::of(found.f_favail, total) {
             // btrfs and others make inodes as they are needed, and count none.
             None => return Healthy::saw(healthy + ", no limit of inodes"),
             Some(part) => {
-                let got = format!("{} of {total} ({})", found.f_favail, Percent(part));
+                let got = format!("{} of {total} ({})", found.f_favail, part);
                 if part >= least {
                     return Healthy::saw(healthy + ", inodes: " + &got);
                 }
                 got
             }
         };
-        Err(Failure::mismatch("free inodes", &got, &format!("at least {}", Percent(least))))
+        Err(Failure::mismatch("free inodes", &got, &format!("at least {least}")))
     }
 }
 
 fn room(given: &[u8]) -> Result<Room, Wrong> {
     match given.ends_with(b"%") {
-        true => value::percent(given).map(Room::Percent),
+        true => Percent::parse(given).map(Room::Percent),
         false => value::size(given)
             .map(Room::Bytes)
             .map_err(|_| "a size or percentage is wanted: 64KiB, 1GiB, 10MB, 5%".into()),

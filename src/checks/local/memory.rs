@@ -4,18 +4,19 @@ use std::io;
 
 use rustix::fs::stat;
 
+use super::Size;
 use super::procfs::{self, ROOT, Root, Version, field, number};
-use super::{Percent, Size, share};
 use crate::attempt::Attempt;
 use crate::checks::Check;
-use crate::input::{Flag, Options, Target, Usage, value};
+use crate::input::value::Percent;
+use crate::input::{Flag, Options, Target, Usage};
 use crate::text::contains;
 use crate::verdict::{Failure, Healthy, Step, Verdict};
 
-/// How much of the memory may be in use, in hundredths of a percent.
+/// How much of the memory may be in use.
 #[derive(Debug)]
 pub struct Memory {
-    most: u16,
+    most: Percent,
 }
 
 /// What is in use of what there is.
@@ -52,19 +53,21 @@ impl Check for Memory {
             b"" | b"//" => {}
             _ => return Err(target.wrong("want memory: and nothing behind it")),
         }
-        Ok(Self { most: options.last(Flag::MaxUsed, value::percent)?.unwrap_or(9500) })
+        Ok(Self {
+            most: options.last(Flag::MaxUsed, Percent::parse)?.unwrap_or(Percent::whole(95)),
+        })
     }
 
     /// Reads the cgroup's files, or the host's.
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
-        let most = u64::from(self.most);
+        let most = self.most;
         let (Use { used, limit }, whose) = tightest(ROOT, attempt)?;
-        let part = share(used, limit).unwrap_or(10_000);
-        let got = format!("{} of {} ({})", Size(used), Size(limit), Percent(part));
+        let part = Percent::of(used, limit).unwrap_or(Percent::whole(100));
+        let got = format!("{} of {} ({})", Size(used), Size(limit), part);
         match part <= most {
             true => Healthy::saw([&got, " used, ", whose].concat()),
             false => {
-                let want = format!("at most {}", Percent(most));
+                let want = format!("at most {most}");
                 Err(Failure::mismatch("used", &got, &want).with(whose))
             }
         }
@@ -101,7 +104,7 @@ fn tightest(root: Root<'_>, attempt: &Attempt<'_>) -> Result<(Use, &'static str)
     };
     let files = if version == Version::V1 { V1 } else { V2 };
     let mut fullest: Option<Use> = None;
-    let part = |one: Use| share(one.used, one.limit).unwrap_or(u64::MAX);
+    let part = |one: Use| Percent::of(one.used, one.limit).unwrap_or(Percent::BEYOND);
     loop {
         let folder = String::from_utf8_lossy(&[at, below].concat()).into_owned();
         let found = limited(root, &folder, total, &files, attempt)?;
@@ -297,9 +300,11 @@ mod tests {
     fn targets() {
         assert!(
             parsed(Memory::parse, "memory:", &[(Flag::MaxUsed, "80%")])
-                .is_ok_and(|one| one.most == 8000)
+                .is_ok_and(|one| one.most == Percent::whole(80))
         );
-        assert!(parsed(Memory::parse, "memory:", &[]).is_ok_and(|one| one.most == 9500));
+        assert!(
+            parsed(Memory::parse, "memory:", &[]).is_ok_and(|one| one.most == Percent::whole(95))
+        );
         for (target, options) in [
             ("memory:x", &[][..]),
             ("memory:", &[(Flag::MaxUsed, "80")]),

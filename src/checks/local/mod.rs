@@ -101,27 +101,6 @@ impl fmt::Display for Size {
     }
 }
 
-/// Hundredths of a percent: `5%`, `99.95%`.
-struct Percent(u64);
-
-impl fmt::Display for Percent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.0 / 100, self.0 % 100) {
-            (whole, 0) => write!(f, "{whole}%"),
-            (whole, below) => write!(f, "{whole}.{below:02}%"),
-        }
-    }
-}
-
-/// `part` of `whole` in hundredths of a percent, rounded down; `None` of nothing.
-fn share(mut part: u64, mut whole: u64) -> Option<u64> {
-    // Room for the factor; of numbers this large the last bits do not matter.
-    while part.max(whole) > u64::MAX / 10_000 {
-        (part, whole) = (part / 2, whole / 2);
-    }
-    (part * 10_000).checked_div(whole)
-}
-
 /// What the unit tests of these checks share.
 #[cfg(test)]
 mod fixture {
@@ -191,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_and_percentages_as_people_write_them() {
+    fn sizes_as_people_write_them() {
         for (bytes, text) in [
             (0, "0 bytes"),
             (1023, "1023 bytes"),
@@ -202,19 +181,6 @@ mod tests {
             (u64::MAX, "15.9 EiB"),
         ] {
             assert_eq!(Size(bytes).to_string(), text);
-        }
-        for (hundredths, text) in [(0, "0%"), (500, "5%"), (9995, "99.95%"), (1, "0.01%")] {
-            assert_eq!(Percent(hundredths).to_string(), text);
-        }
-        for (part, whole, hundredths) in [
-            (1, 3, Some(3333)),
-            (0, 1, Some(0)),
-            (0, 0, None),
-            (1, 0, None),
-            (u64::MAX, u64::MAX, Some(10_000)),
-            (1 << 62, u64::MAX, Some(2500)),
-        ] {
-            assert_eq!(share(part, whole), hundredths, "{part} {whole}");
         }
     }
 }
