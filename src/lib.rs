@@ -21,6 +21,7 @@
 //! | [`parallel`] | work that several threads do at the same time |
 //! | [`file`] | small files, read without waiting |
 //! | [`text`] | searching in text and bytes |
+//! | [`wire`] | a cursor over bytes of a protocol |
 //! | [`install`] | the copy that `--install` makes |
 //! | [`signal`] | SIGTERM, SIGINT and SIGHUP during `--wait` |
 //! | [`deadline`] | the moment by which it must have ended |
@@ -56,6 +57,7 @@ pub mod text;
 pub mod verdict;
 pub mod wait;
 pub mod watchdog;
+pub mod wire;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -7,6 +7,7 @@ use crate::net::Peer;
 use crate::net::dns::{self, Answer, Rcode};
 use crate::net::stream::{Conversation, Decoded};
 use crate::verdict::{Failure, Healthy, Verdict};
+use crate::wire::Reader;
 
 /// A question to a name server.
 #[derive(Debug)]
@@ -106,9 +107,9 @@ impl Dns {
 
 /// RFC 1035 section 4.2.2: two bytes of length in front.
 pub fn framed(bytes: &[u8], query: &[u8]) -> Decoded<Answer> {
-    let [high, low, message @ ..] = bytes else { return Ok(None) };
-    let length = usize::from(u16::from_be_bytes([*high, *low]));
-    let Some(message) = message.get(..length) else { return Ok(None) };
+    let mut rest = Reader(bytes);
+    let Some(length) = rest.u16().map(usize::from) else { return Ok(None) };
+    let Some(message) = rest.bytes(length) else { return Ok(None) };
     match Answer::parse(message, query)? {
         Some(answer) => Ok(Some((answer, length + 2))),
         None => Err("an answer to another question".into()),

@@ -250,24 +250,7 @@ pub fn hex_digit(byte: Option<u8>) -> Option<u8> {
 
 /// `%41` is `A` (RFC 3986 section 2.1); a `%` without two digits is itself.
 pub fn percent_decoded(text: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, more @ ..] = rest {
-        match (first, more) {
-            (b'%', [high, low, after @ ..])
-                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
-            {
-                let digit = |byte: &u8| hex_digit(Some(*byte)).unwrap_or(0);
-                out.push(digit(high) * 16 + digit(low));
-                rest = after;
-            }
-            _ => {
-                out.push(*first);
-                rest = more;
-            }
-        }
-    }
-    out
+    percent_encoding::percent_decode_str(text).collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::input::{Options, Target, Usage};
 use crate::net::Peer;
 use crate::net::stream::{Decoded, MESSAGE};
 use crate::verdict::{Healthy, Verdict, quote};
+use crate::wire::Reader;
 
 /// An AMQP 0-9-1 broker.
 #[derive(Debug)]
@@ -52,10 +53,10 @@ pub fn start(bytes: &[u8]) -> Decoded<String> {
     if !(header || frame) {
         return Err("no AMQP frame with Connection.Start".into());
     }
-    let Some([_, _, _, a, b, c, d]) = bytes.first_chunk() else {
+    let Some(length) = Reader(bytes.get(3..).unwrap_or_default()).u32() else {
         return Ok(None);
     };
-    let length = usize::try_from(u32::from_be_bytes([*a, *b, *c, *d])).unwrap_or(usize::MAX);
+    let length = length as usize;
     if length > MESSAGE - 8 {
         return Err(format!("a frame of {length} bytes, more than 64 KiB").into());
     }
@@ -80,8 +81,9 @@ pub fn start(bytes: &[u8]) -> Decoded<String> {
 /// the wire, looked for rather than walked to, since the words are for show only.
 fn property<'a>(payload: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
     let at = payload.windows(key.len()).position(|window| window == key)? + key.len();
-    let (length, text) = payload.get(at..)?.split_first_chunk()?;
-    text.get(..usize::try_from(u32::from_be_bytes(*length)).ok()?)
+    let mut value = Reader(payload.get(at..)?);
+    let length = value.u32()?;
+    value.bytes(length as usize)
 }
 
 #[cfg(test)]

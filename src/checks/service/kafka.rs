@@ -10,6 +10,7 @@ use crate::input::{Options, Target, Usage};
 use crate::net::Peer;
 use crate::net::stream::{Decoded, claimed};
 use crate::verdict::{Failure, Healthy, Verdict};
+use crate::wire::Reader;
 
 /// A Kafka broker or controller.
 #[derive(Debug)]
@@ -51,27 +52,27 @@ const UNSUPPORTED_VERSION: u16 = 35;
 /// The error code and the number of APIs: ApiVersionsResponse of version 0, a key, a lowest and a
 /// highest version each.
 pub fn decode(bytes: &[u8]) -> Decoded<(u16, u32)> {
-    let Some(size) = bytes.first_chunk() else {
+    let Some(size) = Reader(bytes).u32() else {
         return Ok(None);
     };
-    let end = (u32::from_be_bytes(*size) as usize).saturating_add(4);
+    let end = (size as usize).saturating_add(4);
     let Some(body) = claimed(bytes, 4, end)? else {
         return Ok(None);
     };
-    let Some((correlation, body)) = body.split_first_chunk() else {
-        return Err("an answer without a correlation id".into());
-    };
-    if *correlation != CORRELATION {
-        return Err("an answer to another request".into());
+    let mut body = Reader(body);
+    match body.array() {
+        Some(CORRELATION) => {}
+        Some(_) => return Err("an answer to another request".into()),
+        None => return Err("an answer without a correlation id".into()),
     }
-    let Some(([high, low, a, b, c, d], apis)) = body.split_first_chunk() else {
+    let (Some(code), Some(count)) = (body.u16(), body.u32()) else {
         return Err("an answer that ends early".into());
     };
-    let count = u32::from_be_bytes([*a, *b, *c, *d]);
+    let Reader(apis) = body;
     if (count as usize).checked_mul(6) != Some(apis.len()) {
         return Err(format!("{count} APIs in {} bytes", apis.len()).into());
     }
-    Ok(Some(((u16::from_be_bytes([*high, *low]), count), end)))
+    Ok(Some(((code, count), end)))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::net::Peer;
 use crate::net::stream::{Conversation, Decoded, claimed};
 use crate::text::Wrong;
 use crate::verdict::{Failure, Healthy, Verdict, quote};
+use crate::wire::Reader;
 
 /// A MySQL or MariaDB server.
 #[derive(Debug)]
@@ -167,10 +168,11 @@ pub fn decode(bytes: &[u8]) -> Decoded<(Packet, u8)> {
 /// As [`decode`]; once the server has `switched` to a plugin, what is no packet of the protocol is that plugin's,
 /// as the prompt of MariaDB's dialog is, which starts with its kind.
 fn decoded(bytes: &[u8], switched: bool) -> Decoded<(Packet, u8)> {
-    let Some([low, middle, high, number]) = bytes.first_chunk() else {
+    let Some(head) = Reader(bytes).u32_le() else {
         return Ok(None);
     };
-    let end = u32::from_le_bytes([*low, *middle, *high, 0]) as usize + 4;
+    // Three bytes of length, and the number.
+    let (end, number) = ((head & 0xff_ffff) as usize + 4, (head >> 24) as u8);
     let Some(payload) = claimed(bytes, 4, end)? else {
         return Ok(None);
     };
@@ -185,7 +187,7 @@ fn decoded(bytes: &[u8], switched: bool) -> Decoded<(Packet, u8)> {
         [kind, ..] => return Err(format!("a packet that starts with {kind}").into()),
         [] => return Err("an empty packet".into()),
     };
-    Ok(Some(((packet, *number), end)))
+    Ok(Some(((packet, number), end)))
 }
 
 /// HandshakeV10 behind its version: the server's version, thread (4), salt (8), a zero, the lower
@@ -193,10 +195,10 @@ fn decoded(bytes: &[u8], switched: bool) -> Decoded<(Packet, u8)> {
 fn greeting(rest: &[u8]) -> Result<Packet, Wrong> {
     let mut parts = rest.splitn(2, |byte| *byte == 0);
     let version = parts.next().unwrap_or_default();
-    let Some(low) = parts.next().and_then(|rest| rest.get(13..)?.first_chunk()) else {
+    let Some(low) = parts.next().and_then(|rest| Reader(rest.get(13..)?).u16_le()) else {
         return Err("a greeting that ends early".into());
     };
-    let tls = u16::from_le_bytes(*low) & CLIENT_SSL != 0;
+    let tls = low & CLIENT_SSL != 0;
     // MariaDB from 10 on puts this in front, for replicas that expect one digit.
     let version = version.strip_prefix(b"5.5.5-").unwrap_or(version);
     Ok(Packet::Greeting { version: quote(version), tls })

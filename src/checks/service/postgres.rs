@@ -11,6 +11,7 @@ use crate::net::stream::{Conversation, Decoded, claimed};
 use crate::net::{Peer, Tls};
 use crate::text::{Wrong, before};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
+use crate::wire::Reader;
 
 /// A PostgreSQL server, or a pooler that speaks its protocol.
 #[derive(Debug)]
@@ -163,10 +164,9 @@ pub fn decode(bytes: &[u8]) -> Decoded<Message> {
     if !b"RESKvNZ".contains(kind) {
         return Err("no message of PostgreSQL's protocol 3.0".into());
     }
-    let Some(length) = bytes.get(1..).and_then(|rest| rest.first_chunk()) else {
+    let Some(length) = bytes.get(1..).and_then(|rest| Reader(rest).u32()) else {
         return Ok(None);
     };
-    let length = u32::from_be_bytes(*length);
     // Before protocol 3.0, and still when the postmaster cannot fork.
     if *kind == b'E' && length > LONGEST_ERROR {
         return Err("an error without a code".into());
@@ -190,10 +190,11 @@ pub fn decode(bytes: &[u8]) -> Decoded<Message> {
 
 /// What the kinds of authentication ask for.
 fn authentication(body: &[u8]) -> Result<Message, Wrong> {
-    let Some((code, rest)) = body.split_first_chunk() else {
+    let mut body = Reader(body);
+    let Some(code) = body.u32() else {
         return Err("an authentication request without a kind".into());
     };
-    Ok(Message::Asks(match u32::from_be_bytes(*code) {
+    Ok(Message::Asks(match code {
         0 => return Ok(Message::Welcome),
         2 => "Kerberos V5".into(),
         3 => "a password".into(),
@@ -201,7 +202,7 @@ fn authentication(body: &[u8]) -> Result<Message, Wrong> {
         7 => "GSSAPI".into(),
         9 => "SSPI".into(),
         // The first mechanism is the one that the server likes best.
-        10 => text(rest),
+        10 => text(body.0),
         code => return Err(format!("an authentication request of unknown kind {code}").into()),
     }))
 }
