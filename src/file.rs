@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::{FileType, Mode, OFlags, fstat, open};
+use rustix::fs::{FileType, Mode, OFlags, fstat, open, stat};
 
 use crate::text::Wrong;
 
@@ -43,6 +43,16 @@ pub fn read(path: &Path, most: usize) -> io::Result<Vec<u8>> {
     }
     content.truncate(filled);
     Ok(content)
+}
+
+/// Of a path where nothing is, whether its folder is there: what was not mounted and what was not
+/// started look alike otherwise.
+pub fn whereabouts(path: &[u8]) -> &'static str {
+    let folder = path.iter().rposition(|byte| *byte == b'/').and_then(|at| path.get(..at));
+    match folder {
+        Some(folder @ [_, ..]) if stat(folder).is_err() => "its folder is missing too",
+        _ => "its folder is there",
+    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connec
 
 use crate::attempt::{Attempt, is_late};
 use crate::deadline::Deadline;
+use crate::file;
 use crate::input::{Flag, Host, Options, Secure, Target, Usage, target};
 use crate::text::Wrong;
 use crate::verdict::{Failure, Step};
@@ -250,7 +251,8 @@ fn says_nothing(number: i32) -> bool {
 /// asked again until the deadline.
 fn connect_unix(name: &UnixName, attempt: &Attempt<'_>) -> Result<(OwnedFd, String), Failure> {
     let UnixName(address, text) = name;
-    attempt.enter(Step::Connect, text);
+    let at = ["the Unix socket ", text].concat();
+    attempt.enter(Step::Connect, &at);
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
         .map_err(|error| attempt.io(error))?;
@@ -262,11 +264,17 @@ fn connect_unix(name: &UnixName, attempt: &Attempt<'_>) -> Result<(OwnedFd, Stri
             Err(Errno::AGAIN) => {
                 if !full {
                     full = true;
-                    attempt.enter(Step::Connect, &format!("{text}, whose backlog is full"));
+                    attempt.enter(Step::Connect, &[&at, ", whose backlog is full"].concat());
                 }
                 attempt.sleep(Duration::from_millis(10)).map_err(|error| attempt.io(error))?;
             }
-            Err(error) => return Err(attempt.io(error)),
+            Err(error) => {
+                let hint = match error {
+                    Errno::NOENT if text.starts_with('/') => file::whereabouts(text.as_bytes()),
+                    _ => "",
+                };
+                return Err(attempt.io(error).with(hint));
+            }
         }
     }
 }

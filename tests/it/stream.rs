@@ -124,7 +124,7 @@ fn unix_sockets() {
     check(&[&format!("unix:@{name}")]).healthy(&format!("connected to @{name} in "));
     check(&[&format!("unix:///@{name}-none")]).unhealthy("Connection refused (os error 111)");
     check(&["unix:///none.sock"])
-        .unhealthy("connecting to /none.sock: No such file or directory (os error 2)");
+        .unhealthy("connecting to the Unix socket /none.sock: No such file or directory (os error 2): its folder is there\n");
     check(&["unix:relative"]).usage("want an absolute path or @name of a Unix socket");
     check(&[&format!("unix:///{}", "x".repeat(200))]).usage("want at most 107 bytes");
     // HTTP over it.

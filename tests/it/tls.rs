@@ -96,20 +96,23 @@ const MATRIX: &[Row] = &[
     no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert other.pem", "the certificate's issuer \"CN=Test-root, O=Suite\" is not in other.pem (--cacert)"),
     no(OpenSsl("-cert stranger.pem -key stranger.key"), CA, "issuer \"CN=Test-other, O=Suite\" is not in root.pem (--cacert)"),
     no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert anew.pem", "its issuer has the right name but another key"),
-    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert none.pem", "opening none.pem: No such file or directory (os error 2)"),
+    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert none.pem", "opening \"none.pem\" (--cacert): No such file or directory (os error 2)"),
     // Each form in which a file of roots comes.
     ok(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert bom.pem", "200 ok"),
     ok(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert old-label.pem", "200 ok"),
     ok(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert trusted.pem", "200 ok"),
     ok(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert trusted-any.pem", "200 ok"),
-    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert distrusted.pem", "opening distrusted.pem: no certificate in it"),
-    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert trusted-client.pem", "opening trusted-client.pem: no certificate in it"),
+    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert distrusted.pem", "opening \"distrusted.pem\" (--cacert): no certificate in it"),
+    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert trusted-client.pem", "opening \"trusted-client.pem\" (--cacert): no certificate in it"),
     // Only a CA vouches for others.
     no(OpenSsl("-cert by-leaf.pem -key by-leaf.key"), "localhost --cacert p256.pem", "the certificate's issuer \"CN=p256\" is in p256.pem (--cacert), but is no CA (basicConstraints)"),
     ok(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert root-version1.pem", "200 ok"),
-    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert junk.pem", "opening junk.pem: no certificate in it; want PEM"),
-    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert /dev/zero", "opening /dev/zero: want a regular file"),
-    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert .", "opening .: want a regular file"),
+    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert none.pem", "healthcheck: https://localhost:"),
+    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert none.pem", "(os error 2): its folder is there\n"),
+    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert /none/ca.pem", "opening \"/none/ca.pem\" (--cacert): No such file or directory (os error 2): its folder is missing too\n"),
+    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert junk.pem", "opening \"junk.pem\" (--cacert): no certificate in it; want PEM"),
+    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert /dev/zero", "opening \"/dev/zero\" (--cacert): want a regular file"),
+    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert .", "opening \".\" (--cacert): want a regular file"),
     ok(OpenSsl("-cert stranger.pem -key stranger.key"), "localhost --insecure", "200 ok"),
     ok(OpenSsl("-cert expired.pem -key p256.key"), "nonsense.test --connect-to localhost:PORT -k", "200 ok"),
 
@@ -179,8 +182,8 @@ const MATRIX: &[Row] = &[
     no(OpenSsl("-cert unknown-extension.pem -key unknown-extension.key"), CA, "the certificate has a critical extension that is not known here"),
     no(OpenSsl("-cert version1.pem -key p256.key"), CA, "the certificate is not of X.509 version 3"),
     no(OpenSsl("-cert backwards.pem -key p256.key"), CA, "the certificate expires before it becomes valid"),
-    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert hollow.pem", "opening hollow.pem: malformed certificate"),
-    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert endless.pem", "opening endless.pem: want at most 4 MiB"),
+    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert hollow.pem", "opening \"hollow.pem\" (--cacert): malformed certificate"),
+    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert endless.pem", "opening \"endless.pem\" (--cacert): want at most 4 MiB"),
 
     // Self-signed: a hint; trusted where it is named itself, and then its name and dates count.
     no(OpenSsl("-cert self.pem -key self.key"), "localhost", "the server's certificate is self-signed and not trusted; name its CA with --cacert FILE (PEM)"),
@@ -241,20 +244,20 @@ const MATRIX: &[Row] = &[
     ok(OpenSsl("-cert p256.pem -key p256.key -tls1_2 -Verify 1 -CAfile root.pem -client_sigalgs RSA-PSS+SHA512"), "localhost --cacert root.pem --cert rsa2048.pem --key rsa2048.key", "200 ok"),
     no(OpenSsl("-cert p256.pem -key p256.key -tls1_2 -Verify 1 -CAfile root.pem -client_sigalgs RSA+SHA1 -cipher DEFAULT:@SECLEVEL=0"), "localhost --cacert root.pem --cert rsa2048.pem --key rsa2048.key", COMMON),
     no(OpenSsl("-cert p256.pem -key p256.key -tls1_3 -Verify 1 -CAfile root.pem -client_sigalgs ECDSA+SHA256"), "localhost --cacert root.pem --cert rsa2048.pem --key rsa2048.key", "the server cannot use the client certificate"),
-    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert root.pem --cert hollow.pem --key p256.key", "opening hollow.pem: malformed certificate"),
+    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert root.pem --cert hollow.pem --key p256.key", "opening \"hollow.pem\" (--cert): malformed certificate"),
     ok(OpenSsl("-cert p256.pem -key p256.key -tls1_2 -Verify 1 -CAfile root.pem -verify_return_error"), "localhost --cacert root.pem --cert version1.pem --key p256.key", "200 ok"),
     ok(OpenSsl("-cert p256.pem -key p256.key -tls1_3 -Verify 1 -CAfile root.pem -verify_return_error"), "localhost --cacert root.pem --cert version1.pem --key p256.key", "200 ok"),
     no(OpenSsl("-cert p256.pem -key p256.key -tls1_2 -Verify 1 -CAfile root.pem -verify_return_error"), "localhost --cacert root.pem --cert stranger.pem --key stranger.key", "the server refuses the client certificate: it does not know its issuer"),
     no(OpenSsl("-cert p256.pem -key p256.key -tls1_3 -Verify 1 -CAfile root.pem -verify_return_error"), "localhost --cacert root.pem --cert stranger.pem --key stranger.key", "the server refuses the client certificate: it does not know its issuer"),
     no(OpenSsl("-cert p256.pem -key p256.key -tls1_3 -Verify 1 -CAfile root.pem -verify_return_error"), "localhost --cacert root.pem --cert expired.pem --key p256.key", "the server refuses the client certificate: expired"),
-    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert root.pem --cert p256.pem --key p256.locked.key", "opening p256.locked.key: the key is encrypted; want one without a passphrase"),
+    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert root.pem --cert p256.pem --key p256.locked.key", "opening \"p256.locked.key\" (--key): the key is encrypted; want one without a passphrase"),
     no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert root.pem --cert rsa2048.pem --key rsa2048.locked.key", "the key is encrypted; want one without a passphrase"),
-    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert root.pem --cert p384.pem --key p256.key", "opening p256.key: not the key of the certificate in p384.pem"),
-    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert root.pem --cert p256.pem", "opening p256.pem: no private key in it; want PEM"),
-    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert root.pem --cert p256.key", "opening p256.key: no certificate in it; want PEM"),
+    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert root.pem --cert p384.pem --key p256.key", "opening \"p256.key\" (--key): not the key of the certificate in p384.pem"),
+    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert root.pem --cert p256.pem", "opening \"p256.pem\" (--cert): no private key in it; want PEM"),
+    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert root.pem --cert p256.key", "opening \"p256.key\" (--cert): no certificate in it; want PEM"),
     no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert root.pem --cert p521.pem --key p521.key", "want a key of RSA (2048 bits or more), ECDSA P-256, P-384 or Ed25519"),
     no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert root.pem --cert rsa1024.pem --key rsa1024.key", "want a key of RSA (2048 bits or more)"),
-    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert root.pem --cert none.pem", "opening none.pem: No such file or directory (os error 2)"),
+    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert root.pem --cert none.pem", "opening \"none.pem\" (--cert): No such file or directory (os error 2)"),
 
     // The end of the body.
     ok(Behind(Mute, "-cert p256.pem -key p256.key"), "localhost/known --cacert root.pem -e hello", "200 Known"),
@@ -466,7 +469,10 @@ fn ssl_cert_file_is_read_where_no_cacert_is_given() {
     assert!(!healthy && text.contains("is not in other.pem (SSL_CERT_FILE)"), "{text}");
     assert!(ask(&["--cacert", "root.pem"], "other.pem").0);
     let (healthy, text) = ask(&[], "none.pem");
-    assert!(!healthy && text.contains("opening none.pem: No such file"), "{text}");
+    assert!(
+        !healthy && text.contains("opening \"none.pem\" (SSL_CERT_FILE): No such file"),
+        "{text}"
+    );
     let (healthy, text) = ask(&[], "");
     assert!(!healthy && text.contains("is not trusted; name its CA"), "{text}");
     assert!(ask(&["-k"], "none.pem").0);
@@ -542,5 +548,5 @@ fn files_may_appear_while_waiting() {
     let (code, text, _) = healthcheck(&args.map(str::to_owned), &[]);
     writer.join().expect("the writer");
     assert_eq!(code, Some(0), "{text}");
-    assert!(text.contains("opening late.pem: No such file"), "{text}");
+    assert!(text.contains("opening \"late.pem\" (--cacert): No such file"), "{text}");
 }

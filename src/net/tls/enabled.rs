@@ -58,9 +58,9 @@ impl Tls {
 
     /// Reads the files, on every try: with `--wait` they may yet appear.
     pub(in crate::net) fn files(&self, attempt: &Attempt<'_>) -> Result<Files, Failure> {
-        let verifier = Arc::new(Verifier::new(&self.trust, attempt)?);
+        let verifier = Arc::new(Verifier::new(&self.trust, attempt).map_err(Failure::setup)?);
         let key = self.identity.as_ref().map(|identity| files::identity(identity, attempt));
-        let credentials = Arc::new(Credentials::new(key.transpose()?));
+        let credentials = Arc::new(Credentials::new(key.transpose().map_err(Failure::setup)?));
         Ok(Files { verifier, credentials })
     }
 

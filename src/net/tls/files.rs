@@ -1,7 +1,8 @@
 //! The PEM files that the command line names: roots, a client certificate and its key.
 
 use std::fs::OpenOptions;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -15,6 +16,7 @@ use super::config::Identity;
 use super::der::{Der, SEQUENCE, SERVER_AUTH};
 use super::keys;
 use crate::attempt::Attempt;
+use crate::file;
 use crate::text::find;
 use crate::verdict::{Failure, Step};
 
@@ -27,9 +29,10 @@ type Section = (SectionKind, Vec<u8>);
 /// All certificates in the file.
 pub(super) fn certificates(
     path: &Path,
+    option: &str,
     attempt: &Attempt<'_>,
 ) -> Result<Vec<CertificateDer<'static>>, Failure> {
-    let text = read(path, attempt)?;
+    let text = read(path, option, attempt)?;
     let found = in_pem(&text).ok_or_else(|| attempt.protocol("malformed PEM"))?;
     match found.is_empty() {
         true => Err(attempt.protocol("no certificate in it; want PEM")),
@@ -92,8 +95,9 @@ pub(super) fn identity(
     identity: &Identity,
     attempt: &Attempt<'_>,
 ) -> Result<CertifiedKey, Failure> {
-    let chain = certificates(&identity.cert, attempt)?;
-    let text = read(&identity.key, attempt)?;
+    let chain = certificates(&identity.cert, "--cert", attempt)?;
+    let option = if identity.key == identity.cert { "--cert" } else { "--key" };
+    let text = read(&identity.key, option, attempt)?;
     let key = private_key(&text).map_err(|wrong| attempt.protocol(wrong))?;
     let key = keys::signing_key(&key).ok_or_else(|| {
         attempt.protocol("want a key of RSA (2048 bits or more), ECDSA P-256, P-384 or Ed25519")
@@ -109,7 +113,7 @@ pub(super) fn identity(
         // does not read it, the server may. Whether the key is its own shows there only.
         Err(Error::InvalidCertificate(CertificateError::Other(_))) => Ok(certified),
         Err(_) => {
-            attempt.enter(Step::Open, &cert.to_string());
+            attempt.enter(Step::Open, &at(&identity.cert, "--cert"));
             Err(attempt.protocol("malformed certificate"))
         }
     }
@@ -134,12 +138,23 @@ fn private_key(text: &[u8]) -> Result<PrivateKeyDer<'static>, &'static str> {
     Err(or_encrypted("no private key in it; want PEM"))
 }
 
+/// `"/ca.pem" (--cacert)`.
+fn at(path: &Path, option: &str) -> String {
+    ["\"", &path.to_string_lossy(), "\" (", option, ")"].concat()
+}
+
 /// The whole file. Opened without waiting, since a FIFO would block for ever.
-fn read(path: &Path, attempt: &Attempt<'_>) -> Result<Vec<u8>, Failure> {
-    attempt.enter(Step::Open, &path.to_string_lossy());
+fn read(path: &Path, option: &str, attempt: &Attempt<'_>) -> Result<Vec<u8>, Failure> {
+    attempt.enter(Step::Open, &at(path, option));
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
-    let file = file.map_err(|error| attempt.io(error))?;
+    let file = file.map_err(|error| {
+        let hint = match error.kind() {
+            ErrorKind::NotFound => file::whereabouts(path.as_os_str().as_bytes()),
+            _ => "",
+        };
+        attempt.io(error).with(hint)
+    })?;
     if !file.metadata().map_err(|error| attempt.io(error))?.is_file() {
         return Err(attempt.protocol("want a regular file"));
     }

@@ -94,7 +94,7 @@ fn own_roots(
     option: &str,
     attempt: &Attempt<'_>,
 ) -> Result<(Vec<CertificateDer<'static>>, String), Failure> {
-    let found = files::certificates(path, attempt)?;
+    let found = files::certificates(path, option, attempt)?;
     // A bundle may hold one that webpki cannot read; while another is left, that is no reason to
     // fail.
     match found.iter().any(|der| anchor_from_trusted_cert(der).is_ok()) {
