@@ -18,7 +18,7 @@ CLIENT = os.environ.get("DOCKER", "docker")
 # What every container of the tests must live with.
 NOTHING = "--read-only --cap-drop ALL --security-opt no-new-privileges --network none --user 65532 --memory 8m".split()
 
-# Names of this run's own; what bears one is removed at the end.
+# Names of this process's own; what bears one is removed at the end.
 PREFIX = f"healthcheck-test-{os.getpid()}"
 _number = itertools.count(1)
 
@@ -136,7 +136,7 @@ def clean_up():
     """Removes what bears this run's name, whatever became of the tests."""
     for kind, remove in (("container", "rm -f -v"), ("volume", "volume rm -f"), ("network", "network rm")):
         key = "{{.Names}}" if kind == "container" else "{{.Name}}"
-        listed = docker(kind, "ls", *(["-a"] if kind == "container" else []), "--filter", f"name={PREFIX}", "--format", key, ok=False)
+        listed = docker(kind, "ls", *(["-a"] if kind == "container" else []), "--filter", f"name={PREFIX}-", "--format", key, ok=False)
         for found in listed.stdout.split():
             docker(*remove.split(), found, ok=False)
     tags = docker("image", "ls", PREFIX, "--format", "{{.Repository}}:{{.Tag}}", ok=False).stdout.split()

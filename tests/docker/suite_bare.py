@@ -9,7 +9,7 @@ import unittest
 
 import engine
 
-def prepare():
+def setUpModule():
     engine.server("examples/demo-server.rs")
 
 

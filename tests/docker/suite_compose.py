@@ -19,8 +19,6 @@ from engine import docker
 
 EXAMPLES = engine.ROOT / "examples"
 
-# Mostly waiting for servers to come up and for Docker to ask them.
-AT_ONCE = 6
 
 DATABASES = {
     # Each as its official image does it: first the data, while nobody can connect over TCP.
@@ -78,7 +76,7 @@ def program():
                           check=True, stdout=subprocess.PIPE, text=True).stdout.strip()  # fmt: skip
 
 
-def prepare():
+def setUpModule():
     program()
     standin.release()
     standin.busybox()

@@ -13,6 +13,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import pytest
+
 import engine
 import standin
 from engine import NOTHING, Container, docker
@@ -22,8 +24,11 @@ IMAGES = engine.ROOT / "examples/images"
 # A JVM and Node want more than 8 MiB; the rest is as hard as ever.
 MORE = ["256m" if word == "8m" else word for word in NOTHING]
 
+# It lends names of others' images: one process has them all.
+pytestmark = pytest.mark.xdist_group("distroless")
 
-def prepare():
+
+def setUpModule():
     for tag, flavour in (("ghcr.io/x/healthcheck:1", "default"), ("ghcr.io/x/healthcheck:1-plain", "plain")):
         docker("tag", standin.release(flavour), tag)
         engine.lent.append(tag)

@@ -118,7 +118,7 @@ def commands():
         yield "README.md, Instead of", codes(row[1])[0]
 
 
-def prepare():
+def setUpModule():
     base()
 
 

@@ -47,7 +47,7 @@ def arrays(file, key):
     return [json.loads(found) for found in re.findall(rf"\b{key}: (\[.*?\])", (EXAMPLES / file).read_text())]
 
 
-def prepare():
+def setUpModule():
     engine.base()
     standin.release()
 

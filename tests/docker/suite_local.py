@@ -5,7 +5,7 @@ import unittest
 from engine import NOTHING, Container, base, healthcheck, image
 
 
-def prepare():
+def setUpModule():
     base()
 
 

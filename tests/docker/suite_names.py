@@ -8,7 +8,7 @@ from pathlib import Path
 from engine import NOTHING, Container, base, docker, healthcheck, image, name
 
 
-def prepare():
+def setUpModule():
     base()
 
 

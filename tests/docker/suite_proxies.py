@@ -15,14 +15,13 @@ import standin
 from engine import docker
 from suite_compose import Project
 
-AT_ONCE = 2
 
 # An instance says its name; taking its healthz away makes it unhealthy.
 HTTPD = "mkdir -p /tmp/www && cd /tmp/www && hostname > index.html && echo ok > healthz && exec httpd -f -p 8080 -h /tmp/www"
 WEB = {"image": None, "command": ["sh", "-c", HTTPD], "volumes": [f"{engine.DIST}/healthcheck:/healthcheck:ro"]}
 
 
-def prepare():
+def setUpModule():
     standin.release()
     WEB["image"] = standin.busybox()
 

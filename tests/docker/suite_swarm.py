@@ -5,6 +5,8 @@ import os
 import time
 import unittest
 
+import pytest
+
 import engine
 from engine import docker, image
 
@@ -14,8 +16,11 @@ WEB = "registry.example.org/shop/web"
 # Whether the engine got into its swarm by us, and has to leave it.
 joined = []
 
+# One swarm for all of them.
+pytestmark = pytest.mark.xdist_group("swarm")
 
-def prepare():
+
+def setUpModule():
     state = docker("info", "--format", "{{.Swarm.LocalNodeState}}").stdout.strip()
     if state != "active":
         docker("swarm", "init", "--advertise-addr", "127.0.0.1")
@@ -30,7 +35,7 @@ def prepare():
         engine.lent.append(f"{WEB}:{version}")
 
 
-def finish():
+def tearDownModule():
     if joined:
         docker("swarm", "leave", "--force")
         docker("network", "rm", "docker_gwbridge", ok=False)

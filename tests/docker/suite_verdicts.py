@@ -12,7 +12,7 @@ SERVER = ("ENV PORT=8080", 'CMD ["/demo-server"]')
 URL = "http://localhost:${PORT}"
 
 
-def prepare():
+def setUpModule():
     base()
 
 

@@ -6,7 +6,7 @@ import unittest
 from engine import NOTHING, Container, base, docker, healthcheck, image, name
 
 
-def prepare():
+def setUpModule():
     base()
 
 

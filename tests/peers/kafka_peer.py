@@ -4,12 +4,11 @@ which there was none.
 """
 
 import io
-import socket
 import struct
-import sys
-import threading
 
 from kafka.protocol.metadata import ApiVersionsRequest, ApiVersionsResponse
+
+from answers import exactly, offer
 
 API = ApiVersionsResponse.ApiVersion
 APIS = [(0, 0, 11), (1, 0, 16), (18, 0, 4)]
@@ -35,16 +34,6 @@ ANSWERS = {
 }
 
 
-def exactly(client, n):
-    data = b""
-    while len(data) < n:
-        more = client.recv(n - len(data))
-        if not more:
-            return None
-        data += more
-    return data
-
-
 def serve(client, answer):
     with client:
         while size := exactly(client, 4):
@@ -62,19 +51,4 @@ def serve(client, answer):
                 return
 
 
-def listen(answer):
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def accept():
-        while True:
-            client, _ = listener.accept()
-            threading.Thread(target=serve, args=(client, answer), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    return listener.getsockname()[1]
-
-
-for name, answer in ANSWERS.items():
-    print(name, listen(answer))
-print(flush=True)
-sys.stdin.read()
+offer(ANSWERS, serve)

@@ -3,13 +3,12 @@ its answers, then an empty line; ends with its stdin. Stands in for a server, of
 """
 
 import datetime
-import socket
 import struct
-import sys
-import threading
 
 import bson
 from bson import Int64, ObjectId, Timestamp
+
+from answers import exactly, offer
 
 OP_REPLY, OP_MSG = 1, 2013
 HELLO = {
@@ -60,16 +59,6 @@ ANSWERS = {
 }
 
 
-def exactly(client, n):
-    data = b""
-    while len(data) < n:
-        more = client.recv(n - len(data))
-        if not more:
-            return None
-        data += more
-    return data
-
-
 def serve(client, answer):
     with client:
         while head := exactly(client, 16):
@@ -85,19 +74,4 @@ def serve(client, answer):
                 return
 
 
-def listen(answer):
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def accept():
-        while True:
-            client, _ = listener.accept()
-            threading.Thread(target=serve, args=(client, answer), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    return listener.getsockname()[1]
-
-
-for name, answer in ANSWERS.items():
-    print(name, listen(answer))
-print(flush=True)
-sys.stdin.read()
+offer(ANSWERS, serve)
