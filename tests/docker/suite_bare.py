@@ -9,6 +9,7 @@ import unittest
 
 import engine
 
+
 def setUpModule():
     engine.server("examples/demo-server.rs")
 
@@ -78,6 +79,8 @@ class Bare(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""), done)
 
     def test_local_checks_without_proc_say_so(self):
-        for target in ("pid:1", "process:init", "listen:80", "memory:"):
+        # The kernel is asked for what listens, and needs no /proc for that.
+        self.assertEqual(self.check("listen:80", wanted=1), "unhealthy: listen:80: listening: nobody, want port 80\n")
+        for target in ("pid:1", "process:init", "memory:"):
             with self.subTest(target):
                 self.assertRegex(self.check(target, wanted=1), rf"\Aunhealthy: {target}: .*/proc.*\n\Z")

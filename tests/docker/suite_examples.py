@@ -27,6 +27,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 
+
 class Ready(BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)

@@ -17,7 +17,6 @@ import engine
 import measure
 from engine import NOTHING, ROOT, Container, docker
 
-
 # What is not this machine's: as Docker calls it, as rustc does, and the emulator that runs it here.
 FOREIGN = {"x86_64": ("arm64", "aarch64", "qemu-aarch64-static"), "aarch64": ("amd64", "x86_64", "qemu-x86_64-static")}[platform.machine()]
 

@@ -15,7 +15,6 @@ import standin
 from engine import docker
 from suite_compose import Project
 
-
 # An instance says its name; taking its healthz away makes it unhealthy.
 HTTPD = "mkdir -p /tmp/www && cd /tmp/www && hostname > index.html && echo ok > healthz && exec httpd -f -p 8080 -h /tmp/www"
 WEB = {"image": None, "command": ["sh", "-c", HTTPD], "volumes": [f"{engine.DIST}/healthcheck:/healthcheck:ro"]}

@@ -1,6 +1,7 @@
 //! Section 3 of the specification: HTTP, against scripted servers.
 
 mod nginx;
+mod witness;
 
 use std::io::Write;
 use std::net::Shutdown;
