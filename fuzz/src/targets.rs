@@ -28,6 +28,7 @@ pub type Body = (&'static str, fn(&[u8]));
 
 /// Every target.
 pub const ALL: &[Body] = &[
+    ("allocator", healthcheck_alloc::model::run),
     ("args", args),
     ("expand", expand),
     ("dropin", dropin),
