@@ -155,7 +155,7 @@ impl Roots {
         time: UnixTime,
     ) -> Result<(), E> {
         match &self.file {
-            None => path(cert, &roots::built_in(), sent, time),
+            None => path(cert, &roots::named(sent.iter().chain([leaf])), sent, time),
             // The operator named this very certificate: it vouches for itself, as with curl and
             // OpenSSL. Without a root or an intermediate, webpki looks at the certificate alone and
             // its validity first; then it stops at what a self-signed one is: that of a CA, before
