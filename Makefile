@@ -10,7 +10,7 @@ dist:
 
 # Every flavour for every architecture.
 dist-all:
-	set -e; for arch in x86_64 aarch64; do for flavour in default plain loopback; do \
+	set -e; for arch in x86_64 aarch64; do for flavour in default plain loopback plain-loopback; do \
 		scripts/build-small $$arch $$flavour; done; done
 
 demo:
@@ -20,6 +20,7 @@ test: unit integration docker
 
 unit:
 	cargo test --locked --lib --bins --test corpus
+	cargo test --locked --release --package healthcheck-alloc --features model
 
 # Against the executables that `make dist` leaves, and the flavour that stays on this machine.
 # What the fault server was tried with is shown.
@@ -72,11 +73,11 @@ coverage:
 	scripts/coverage
 
 fmt:
-	cargo fmt
+	cargo fmt --all
 
 lint:
-	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets --features healthcheck-alloc/model -- -D warnings
 	cargo clippy --locked --all-targets --no-default-features --features services -- -D warnings
 	cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	cargo clippy --locked --all-targets --features loopback-only -- -D warnings

@@ -9,7 +9,7 @@ PT_GNU_STACK, PT_GNU_RELRO = 0x6474E551, 0x6474E552
 PF_X, PF_W = 1, 2
 DT_NEEDED, DT_RPATH, DT_TEXTREL, DT_BIND_NOW, DT_RUNPATH, DT_FLAGS, DT_FLAGS_1 = 1, 15, 22, 24, 29, 30, 0x6FFFFFFB
 DF_TEXTREL, DF_BIND_NOW, DF_1_NOW, DF_1_PIE = 4, 8, 1, 0x08000000
-SHT_SYMTAB = 2
+SHT_SYMTAB, SHT_RELA = 2, 4
 MACHINES = {62: "x86_64", 183: "aarch64"}
 
 
@@ -22,7 +22,7 @@ class Elf:
         if ident[:6] != b"\x7fELF\x02\x01":
             raise ValueError(f"{path}: no 64-bit little-endian ELF file")
         head = struct.unpack_from("<HHIQQQIHHHHHH", self.bytes, 16)
-        self.type, machine, phoff, self.shoff, phentsize, phnum, self.shentsize, self.shnum = head[0], head[1], head[4], head[5], *head[8:12]
+        self.type, machine, phoff, self.shoff, phentsize, phnum, self.shentsize, self.shnum, self.shstrndx = head[0], head[1], head[4], head[5], *head[8:13]
         self.machine = MACHINES.get(machine, machine)
         # type, flags, offset, vaddr, paddr, filesz, memsz, align
         self.segments = [struct.unpack_from("<IIQQQQQQ", self.bytes, phoff + i * phentsize) for i in range(phnum)]
@@ -40,9 +40,28 @@ class Elf:
                 found[tag] = value
         return found
 
+    def sections(self):
+        """name, type, flags, address, offset, size, link, info, alignment, size of an entry"""
+        return [struct.unpack_from("<IIQQQQIIQQ", self.bytes, self.shoff + i * self.shentsize) for i in range(self.shnum)]
+
+    def references(self):
+        """Of an object, the sections that name each symbol: a function's, where each has its own."""
+        sections = self.sections()
+        text = lambda table, at: self.bytes[table[4] + at : self.bytes.index(0, table[4] + at)].decode()  # noqa: E731
+        found = {}
+        for _, kind, _, _, offset, size, link, info, *_ in sections:
+            if kind != SHT_RELA:
+                continue
+            symbols = sections[link]
+            name = text(sections[self.shstrndx], sections[info][0])
+            for _, which, _ in struct.iter_unpack("<QQq", self.bytes[offset : offset + size]):
+                (symbol,) = struct.unpack_from("<I", self.bytes, symbols[4] + (which >> 32) * 24)
+                found.setdefault(text(sections[symbols[6]], symbol), set()).add(name)
+        return found
+
     def symbols(self):
         """The names of all symbols defined in the file; none when it is stripped."""
-        sections = [struct.unpack_from("<IIQQQQIIQQ", self.bytes, self.shoff + i * self.shentsize) for i in range(self.shnum)]
+        sections = self.sections()
         names = set()
         for _, kind, _, _, offset, size, link, *_ in sections:
             if kind != SHT_SYMTAB:

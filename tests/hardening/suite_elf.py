@@ -41,5 +41,5 @@ def of(arch, flavour):
 
 
 for arch in ("x86_64", "aarch64"):
-    for flavour in ("default", "plain", "loopback"):
+    for flavour in ("default", "plain", "loopback", "plain-loopback"):
         setattr(ElfFile, f"test_{arch}_{flavour}", of(arch, flavour))

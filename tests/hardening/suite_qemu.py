@@ -17,7 +17,7 @@ class Aarch64(unittest.TestCase):
 
     def test_one_check_and_its_exit_code(self):
         with measure.Nginx() as nginx:
-            for flavour in ("default", "plain", "loopback"):
+            for flavour in ("default", "plain", "loopback", "plain-loopback"):
                 code, out, err = self.check(flavour, nginx.http)
                 self.assertEqual((code, err), (0, ""), out)
                 self.assertRegex(out, r"\Ahealthy: \S+: 200 OK in ")

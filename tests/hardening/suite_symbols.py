@@ -1,4 +1,4 @@
-"""Nothing that starts a process is linked in."""
+"""Nothing that starts a process is linked in, and who calls what the small build answers in the C library's place."""
 
 import re
 import subprocess
@@ -34,15 +34,42 @@ class Symbols(unittest.TestCase):
                 self.assertTrue({"posix_spawnp", "fork", "_Fork"} & set(found), found)
 
 
+    def test_the_check_sees_who_calls_a_function(self):
+        code = "int poll(); int calm(void) { return 1; } int eager(void) { return poll() + 1; }\n"
+        with tempfile.TemporaryDirectory() as folder:
+            command = ["gcc", "-ffunction-sections", "-fPIC", "-xc", "-c", "-o", f"{folder}/o", "-"]
+            subprocess.run(command, input=code, text=True, check=True)
+            self.assertEqual(Elf(f"{folder}/o").references()["poll"], {".text.eager"})
+
+
+# What scripts/build-small binds to another function, or alloc/src/system.rs answers, and the only functions that may call it:
+# before main, the look at the standard streams and the size of a page, which nobody reads; a thread's name; the size of a page
+# where the size of a stack is refused.
+CALLERS = {
+    "poll": r"\.text\.main",
+    "sysconf": r"\.text\.main|\.text\..*3std.*2os9page_size",
+    "pthread_setname_np": r"\.text\..*3std.*6thread.*12thread_start",
+}
+
+
 def of(arch, flavour):
     def test(self):
         command = [measure.ROOT / "scripts/build-small", "--symbols", arch, flavour]
         exe = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
         self.assertEqual(starts(exe), [])
+        references = Elf(f"{exe}.o").references()
+        for name, callers in CALLERS.items():
+            found = references[name]
+            self.assertTrue(found)
+            self.assertEqual([caller for caller in found if not re.fullmatch(callers, caller)], [], name)
+        # musl's allocator is not there, and nothing that unwinds.
+        names = Elf(exe).symbols()
+        self.assertIn("malloc", names)
+        self.assertEqual([name for name in names if re.match(r"__malloc_|__libc_malloc_impl|_Unwind_", name)], [])
 
     return test
 
 
 for arch in ("x86_64", "aarch64"):
-    for flavour in ("default", "plain", "loopback"):
+    for flavour in ("default", "plain", "loopback", "plain-loopback"):
         setattr(Symbols, f"test_{arch}_{flavour}_starts_nothing", of(arch, flavour))
