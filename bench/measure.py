@@ -31,6 +31,10 @@ def build(arch, flavour):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
+# Bytes of the bodies that nginx serves below /body/.
+BODIES = [1_024, 65_536, 1_048_576]
+
+
 class Nginx:
     """nginx on two ports of 127.0.0.1: `http` and `https` are its URLs, `ca` signs the second."""
 
@@ -38,6 +42,9 @@ class Nginx:
         need("nginx", "openssl")
         self.dir = Path(tempfile.mkdtemp(prefix="healthcheck-nginx."))
         self._certificate()
+        (self.dir / "body").mkdir()
+        for length in BODIES:
+            (self.dir / f"body/{length}").write_bytes(b"healthy\n" * (length // 8 - 1) + b"the end\n")
         # nginx takes over listening sockets that NGINX names, as in an upgrade of its executable. So the kernel picks the
         # ports, nobody can take them in between, and the first client waits in the queue instead of being refused. (With
         # master_process off nginx 1.22 crashes on them.)
@@ -50,7 +57,10 @@ class Nginx:
                 access_log off; server_tokens off;
                 client_body_temp_path {self.dir}; proxy_temp_path {self.dir}; fastcgi_temp_path {self.dir};
                 uwsgi_temp_path {self.dir}; scgi_temp_path {self.dir};
-                server {{ listen {plain}; location / {{ return 200 "ok\\n"; }} location /sick {{ return 503 "sick\\n"; }} }}
+                server {{
+                    listen {plain}; root {self.dir};
+                    location / {{ return 200 "ok\\n"; }} location /sick {{ return 503 "sick\\n"; }} location /body/ {{ }}
+                }}
                 server {{
                     listen {tls} ssl;
                     ssl_certificate {self.dir}/cert.pem; ssl_certificate_key {self.dir}/key.pem;
