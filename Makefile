@@ -1,6 +1,6 @@
 # `make demo` shows it, `make test` tries everything; both work on a fresh Debian or Ubuntu machine with rustup and a C compiler.
 
-.PHONY: dist dist-all demo test unit integration docker hardening load bench gate fuzz deny advisories cargo-deny sbom coverage fmt lint reproducible ci release-dry-run examples figures clean
+.PHONY: dist dist-all demo test unit integration docker orchestrators hardening load bench gate fuzz deny advisories cargo-deny sbom coverage fmt lint reproducible ci release-dry-run examples figures clean
 .NOTPARALLEL:
 
 # The executable and its flavour without TLS, for this machine: target/dist/healthcheck[-plain].
@@ -32,6 +32,10 @@ integration: dist
 # In containers of a real Docker engine, and the Dockerfile itself.
 docker: dist
 	scripts/docker-engine run tests/docker/run
+
+# Under a real kubelet, systemd with Podman 5, Consul; as root. The kubelet is built once (six CPU minutes), then kept in target/.
+orchestrators: dist
+	tests/orchestrators/run
 
 # What the ELF files say of all flavours and architectures; aarch64 runs under qemu.
 hardening:
@@ -88,7 +92,7 @@ lint:
 reproducible:
 	scripts/reproducible
 
-ci: test hardening lint examples gate release-dry-run
+ci: test orchestrators hardening lint examples gate release-dry-run
 
 # All of a release but signatures and uploads, `make reproducible` included; also whether crates.io would take the crate.
 # TAG=vX.Y.Z: for that tag.

@@ -19,9 +19,10 @@ job "shop" {
         provider = "consul"
 
         check {
+          # Consul reads 1 as a warning and keeps the instance in its DNS, 2 as critical.
           type     = "script"
           command  = "/healthcheck"
-          args     = ["-t", "2s", "http://localhost:8080/healthz", "file:///tmp/heartbeat", "--max-age", "1m"]
+          args     = ["--fail-code", "2", "-t", "2s", "http://localhost:8080/healthz", "file:///tmp/heartbeat", "--max-age", "1m"]
           interval = "10s"
           timeout  = "3s"
 

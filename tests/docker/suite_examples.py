@@ -154,15 +154,15 @@ class Pods(unittest.TestCase):
 
 
 class Others(unittest.TestCase):
-    def check(self, command, options=(), wanted=1):
-        """The command's output beside the demo's server, healthy; and beside nothing, unhealthy."""
+    def check(self, command, options=(), wanted=1, code=1):
+        """The command's output beside the demo's server, healthy; and beside nothing, unhealthy with that exit code."""
         with Container(engine.base(), "/demo-server", options=options) as app:
             app.ready("http://localhost:8080/healthz")
             done = app.exec(*command)
             self.assertEqual(done.returncode, 0, done)
             self.assertEqual(done.stdout.count("healthy: "), wanted, done.stdout)
         with Container(engine.base(), "/part", "idle", options=options) as app:
-            self.assertEqual(app.exec(*command).returncode, 1)
+            self.assertEqual(app.exec(*command).returncode, code)
 
     def probe(self):
         folder = tempfile.mkdtemp()
@@ -182,4 +182,4 @@ class Others(unittest.TestCase):
         command = [re.search(r'command += "(.*)"', text)[1], *json.loads(re.search(r"args += (\[.*\])", text)[1])]
         folder = self.probe()
         Path(folder, "heartbeat").touch()
-        self.check(command, ["-v", f"{folder}:/tmp:ro"], wanted=2)
+        self.check(command, ["-v", f"{folder}:/tmp:ro"], wanted=2, code=2)
