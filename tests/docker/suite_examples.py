@@ -81,7 +81,7 @@ class Pods(unittest.TestCase):
         with Container(engine.base(), "/part", "idle", limits=limits) as app:
             done = app.exec(*readiness)
             self.assertEqual(done.returncode, 1)
-            self.assertRegex(done.stdout, r"\Aunhealthy: unix:///run/app.sock: .*No such file or directory \(os error 2\)\n\Z")
+            self.assertRegex(done.stdout, r"\Aunhealthy: unix:///run/app.sock: .*No such file or directory \(os error 2\): its folder is there\n\Z")
 
     def test_without_the_volume_there_is_no_probe(self):
         (readiness,) = arrays("kubernetes-install.yaml", "command")
