@@ -19,6 +19,8 @@ NAME = "hcnode"
 # Where a pod finds what its cluster would have: a name server and whatever a test starts.
 ADDRESS = "192.0.2.1"
 
+MOUNTED = [Path(folder) for folder in ("/var/lib/kubelet", "/var/lib/cni", "/var/log/pods", "/var/log/containers")]
+
 CONTAINERD = """version = 2
 root = "{folder}/containerd"
 state = "{folder}/state"
@@ -72,6 +74,8 @@ class Node:
         self.manifests = self.folder / "manifests"
         self.images = self.folder / "images"
         self.process = None
+        # The folders that are mounted on; where they were not, they are not in the end.
+        self.absent = [folder for folder in MOUNTED if not folder.exists()]
         for folder in ("manifests", "images", "cni", "var"):
             (self.folder / folder).mkdir()
         (self.folder / "containerd.toml").write_text(CONTAINERD.format(folder=self.folder))
@@ -87,7 +91,7 @@ class Node:
         """Namespaces, containerd with the images that are in the folder, the kubelet; returns when it answers."""
         with open(self.folder / "node.log", "w") as log:
             command = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
-                       HERE / "in-node", self.folder, self.kubelet, NAME, ADDRESS]  # fmt: skip
+                       HERE / "in-node", self.folder, self.kubelet, NAME, ADDRESS, *MOUNTED]  # fmt: skip
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.until("the kubelet answers", lambda: self.answers("healthz") == "ok", 120)
 
@@ -100,6 +104,9 @@ class Node:
         while (left := leave()) and time.monotonic() < end:
             time.sleep(0.1)
         shutil.rmtree(self.folder)
+        for folder in self.absent:
+            if folder.exists():
+                folder.rmdir()
         assert not left, f"groups of processes are left: {left}"
 
     def inside(self, *command, **options):
