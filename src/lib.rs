@@ -42,6 +42,7 @@ pub mod attempt;
 pub mod checks;
 pub mod cli;
 pub mod deadline;
+#[cfg(feature = "drop-in")]
 pub mod dropin;
 pub mod exit;
 pub mod file;
@@ -59,7 +60,6 @@ pub mod wait;
 pub mod watchdog;
 pub mod wire;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -75,9 +75,24 @@ pub fn main() -> ExitCode {
     if report::take_standard_streams() {
         signal::defer_full_files();
     }
-    let args = std::env::args_os().skip(1).collect();
+    let args: Vec<_> = std::env::args_os().collect();
+    #[cfg(feature = "drop-in")]
+    if let Some(named) = dropin::Named::of(&args) {
+        let (fail, time) = (FailCode::default(), named.waits());
+        let ready = move || named.command(&|name| std::env::var_os(name));
+        return started(Box::new(ready), "$(cat ...)", time, fail).into();
+    }
+    let args = args.into_iter().skip(1).collect();
     let exit = match cli::words(args, &|name| std::env::var_os(name)) {
-        Ok(words) => started(words),
+        Ok(words) => {
+            let ahead = Ahead::of(&words);
+            if ahead.installs {
+                signal::defer_all();
+            }
+            let what = if ahead.installs { "--install" } else { "${file:...}" };
+            let ready = move || cli::understand(words, ahead, &|name| std::env::var_os(name));
+            started(Box::new(ready), what, ahead.waits(), ahead.fail)
+        }
         Err(usage) => refused(&usage, FailCode::default()),
     };
     exit.into()
@@ -88,13 +103,19 @@ fn refused(usage: &Usage, code: FailCode) -> Exit {
     Exit::Unhealthy(code)
 }
 
-fn started(words: Vec<OsString>) -> Exit {
-    let ahead = Ahead::of(&words);
+/// Understands the command line, in `time` where it makes files be waited for, and does what it
+/// says.
+fn started(
+    understand: Box<dyn FnOnce() -> Result<Command, Usage> + Send>,
+    what: &str,
+    time: Option<Duration>,
+    fail: FailCode,
+) -> Exit {
     let ready = move || {
-        let env: cli::expand::Env<'_> = &|name| std::env::var_os(name);
-        Ok(match cli::understand(words, ahead, env)? {
+        Ok(match understand()? {
             Command::Help => Ready::Say(cli::help::help()),
             Command::Version => Ready::Say(cli::help::version()),
+            Command::Explain(words) => Ready::Say(report::list(&words)),
             Command::Install(path) => {
                 Ready::Say(install::install(&path).map_err(Usage::new)? + "\n")
             }
@@ -103,24 +124,16 @@ fn started(words: Vec<OsString>) -> Exit {
         })
     };
     let begun = Instant::now();
-    let done = match ahead.waits() {
+    let done = match time {
         None => ready(),
-        Some(time) => {
-            if ahead.installs {
-                signal::defer_all();
-            }
-            let what = if ahead.installs { "--install" } else { "${file:...}" };
-            match watchdog::bounded(time, ready) {
-                Ok(Some(done)) => done,
-                Ok(None) => Err(Usage::new(format!(
-                    "{what}: timed out after {} while waiting for the file system",
-                    Span(time)
-                ))),
-                Err(error) => {
-                    Err(Usage::new(format!("{what}: a thread is wanted for it: {error}")))
-                }
-            }
-        }
+        Some(time) => match watchdog::bounded(time, ready) {
+            Ok(Some(done)) => done,
+            Ok(None) => Err(Usage::new(format!(
+                "{what}: timed out after {} while waiting for the file system",
+                Span(time)
+            ))),
+            Err(error) => Err(Usage::new(format!("{what}: a thread is wanted for it: {error}"))),
+        },
     };
     match done {
         Ok(Ready::Say(text)) => {
@@ -129,7 +142,7 @@ fn started(words: Vec<OsString>) -> Exit {
         }
         Ok(Ready::Hold) => hold(),
         Ok(Ready::Run(plan, output)) => run(plan, output, begun),
-        Err(usage) => refused(&usage, ahead.fail),
+        Err(usage) => refused(&usage, fail),
     }
 }
 

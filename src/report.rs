@@ -1,5 +1,6 @@
 //! A report as text or JSON, and the only writer to stdout and stderr.
 
+use std::ffi::OsString;
 use std::io::{IoSlice, IsTerminal};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +13,7 @@ use rustix::stdio;
 
 use crate::cli::Output;
 use crate::plan::{Outcome, Progress, Report};
+use crate::text::hex_digits;
 use crate::verdict::{Cause, Span, Step, brief, millis};
 
 /// All that Docker keeps of a probe's output (4,096 bytes), less a newline.
@@ -58,6 +60,26 @@ pub fn print(report: &Report, output: Output) {
         return;
     }
     stdout(&if output.json { json(report) } else { text(report, output.quiet) });
+}
+
+/// Arguments as a JSON list, for HEALTHCHECK CMD and Compose; the program in front.
+pub fn list(words: &[OsString]) -> String {
+    let mut text = String::from("[\"/healthcheck\"");
+    for word in words {
+        text.push_str(", \"");
+        for c in word.to_string_lossy().chars() {
+            match c {
+                '"' | '\\' => text.extend(['\\', c]),
+                '\0'..='\x1f' => {
+                    text.push_str("\\u00");
+                    hex_digits(c as u8, &mut text);
+                }
+                c => text.push(c),
+            }
+        }
+        text.push('"');
+    }
+    text + "]\n"
 }
 
 /// Writes to stdout. What becomes of it changes no verdict.

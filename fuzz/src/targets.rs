@@ -13,7 +13,9 @@ use healthcheck::checks::local::{pid, procfs as proc};
 #[cfg(feature = "services")]
 use healthcheck::checks::service as s;
 use healthcheck::cli::{self, Command};
+#[cfg(feature = "drop-in")]
 use healthcheck::dropin::expr::Expr;
+#[cfg(feature = "drop-in")]
 use healthcheck::dropin::{self, World};
 use healthcheck::input::{Authority, Text, target, value as v};
 #[cfg(feature = "services")]
@@ -31,6 +33,7 @@ pub const ALL: &[Body] = &[
     ("allocator", healthcheck_alloc::model::run),
     ("args", args),
     ("expand", expand),
+    #[cfg(feature = "drop-in")]
     ("dropin", dropin),
     ("url", url),
     ("redirect", redirect),
@@ -120,13 +123,20 @@ fn args(data: &[u8]) {
             plan::Expr::Checks(_, checks) => assert!((1..=64).contains(&checks.len())),
             other => panic!("a native command line is no {other:?}"),
         },
-        Ok(Command::Help | Command::Version | Command::Install(_) | Command::Hold) => {}
+        Ok(
+            Command::Help
+            | Command::Version
+            | Command::Explain(_)
+            | Command::Install(_)
+            | Command::Hold,
+        ) => {}
         Err(usage) => assert!(!usage.to_string().is_empty()),
     }
 }
 
 /// A shell's text never is healthy where every check in it is not, but where one of its words says
 /// so; and the arguments that it amounts to are read like those of a command line.
+#[cfg(feature = "drop-in")]
 fn dropin(data: &[u8]) {
     let data = typed(data);
     let world = World {
@@ -143,14 +153,16 @@ fn dropin(data: &[u8]) {
 }
 
 /// What `expr` comes to when no check is healthy.
+#[cfg(feature = "drop-in")]
 fn never(expr: &Expr) -> bool {
     match expr {
         Expr::Settled(healthy, why) => {
             assert!(!healthy || !why.is_empty());
             *healthy
         }
-        Expr::Native(arguments) => {
-            let arguments = arguments.iter().cloned().map(OsString::from_vec).collect();
+        Expr::Native(arguments) | Expr::Own(arguments) => {
+            let arguments =
+                arguments.iter().map(|word| OsString::from_vec(word.to_vec())).collect();
             if let Err(usage) = cli::parse(arguments, &variable) {
                 assert!(!usage.to_string().is_empty());
             }

@@ -2,6 +2,7 @@
 
 use crate::attempt::Attempt;
 use crate::checks::Check;
+use crate::input::pattern::Pattern;
 use crate::input::{Flag, Options, Target, Usage, value};
 use crate::net::stream::MESSAGE;
 use crate::net::{self, Peer, UnixName};
@@ -14,10 +15,11 @@ pub struct Stream {
     peer: Box<Peer>,
     send: Option<Vec<u8>>,
     expect: Vec<Vec<u8>>,
+    grep: Vec<Pattern>,
 }
 
 impl Check for Stream {
-    /// Takes `--send`, `--expect` and what the peer takes.
+    /// Takes `--send`, `--expect`, `--grep` and what the peer takes.
     fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         let peer = if target.scheme.opaque {
             let path = target.rest.strip_prefix(b"//").unwrap_or(&target.rest);
@@ -35,13 +37,14 @@ impl Check for Stream {
             peer,
             send: options.last(Flag::Send, value::escaped)?,
             expect: options.each(Flag::Expect, value::escaped)?,
+            grep: options.each(Flag::Grep, Pattern::parse)?,
         })
     }
 
     /// Connects, sends, and reads until all texts were seen.
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let mut stream = self.peer.open(attempt)?;
-        if self.expect.is_empty() {
+        if self.expect.is_empty() && self.grep.is_empty() {
             // No answer will tell whether the server takes this client.
             stream.confirm()?;
         }
@@ -49,7 +52,16 @@ impl Check for Stream {
             stream.write(bytes)?;
         }
         let mut wanted = Wanted::new(&self.expect);
-        while let Some(missing) = wanted.missing() {
+        // While more may come, a line is one behind its end only.
+        let unmatched = |seen: &[u8]| {
+            let missing = self.grep.iter().find(|pattern| !pattern.matches(seen));
+            missing.map(Pattern::given)
+        };
+        let lines = |seen: &[u8]| {
+            let end = seen.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            unmatched(seen.get(..end).unwrap_or_default())
+        };
+        while let Some(missing) = wanted.missing().or_else(|| lines(&wanted.seen)) {
             let mut buffer = [0; 4096];
             let n = stream.read(&mut buffer).map_err(|failure| {
                 // What came tells who is there, though it is not what was wanted.
@@ -57,6 +69,9 @@ impl Check for Stream {
                 failure.with(&quote(&wanted.seen)).with(who)
             })?;
             if n == 0 {
+                if wanted.missing().or_else(|| unmatched(&wanted.seen)).is_none() {
+                    break;
+                }
                 return Err(wanted.mismatch(missing, "closed"));
             }
             wanted.push(buffer.get(..n).unwrap_or(&[]));

@@ -53,6 +53,7 @@ pub fn version() -> String {
     let features = [
         ("tls", cfg!(feature = "tls")),
         ("services", cfg!(feature = "services")),
+        ("drop-in", cfg!(feature = "drop-in")),
         ("loopback-only", cfg!(feature = "loopback-only")),
     ];
     let mut text = String::from(concat!("healthcheck ", env!("CARGO_PKG_VERSION"), "\nfeatures:"));

@@ -30,12 +30,14 @@ pub enum Command {
     Install(PathBuf),
     /// `--hold`
     Hold,
+    /// `--explain`: the arguments without it.
+    Explain(Vec<OsString>),
     /// Checks.
     Run(Plan, Output),
 }
 
 /// How the report is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Output {
     /// One line of JSON instead of text.
     pub json: bool,
@@ -80,7 +82,16 @@ pub fn understand(
     match ahead.answer {
         Some(Answer::Help) => Ok(Command::Help),
         Some(Answer::Version) => Ok(Command::Version),
-        None => build(read(args, env)?),
+        None => {
+            let typed = read(args.clone(), env)?;
+            let explains = typed.run.iter().any(|one| one.flag == Flag::Explain);
+            match build(typed)? {
+                Command::Run(..) if explains => Ok(Command::Explain(
+                    args.into_iter().filter(|arg| arg != "--explain").collect(),
+                )),
+                command => Ok(command),
+            }
+        }
     }
 }
 

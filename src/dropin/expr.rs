@@ -1,46 +1,47 @@
 //! What a probe amounts to: an expression over native arguments; and what its words print, as far as
 //! another word judges it.
+//!
+//! All of it is read once and kept until the process ends: nothing is copied, nothing is freed, and
+//! the code for both is not there (24 KB).
 
 use std::time::Duration;
 
 use crate::input::pattern::Pattern;
 use crate::text::Wrong;
 
+/// Bytes that stay.
+pub type Bytes = &'static [u8];
+
 /// The product's own arguments.
-pub type Arguments = Vec<Vec<u8>>;
+pub type Arguments = &'static [Bytes];
 
 /// The parts as one.
-pub fn join(parts: &[&[u8]]) -> Vec<u8> {
-    parts.concat()
+pub fn join(parts: &[&[u8]]) -> Bytes {
+    parts.concat().leak()
 }
 
-/// Adds `name` with `value`, in place of one that was given before: options stand once, headers as
-/// often as one likes.
-pub fn give(own: &mut Arguments, name: &str, value: &[u8]) {
-    if name != HEADER {
-        own.retain(|one| !one.starts_with(name.as_bytes()));
-    }
-    own.push(join(&[name.as_bytes(), value]));
+/// `one` where it stays.
+pub fn keep<T>(one: T) -> &'static T {
+    Box::leak(Box::new(one))
 }
-
-/// The one that repeats.
-pub const HEADER: &str = "--header=";
 
 /// When a probe is healthy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expr {
     /// Settled by the text itself; in which of its words.
-    Settled(bool, String),
+    Settled(bool, Bytes),
     /// When these arguments are.
     Native(Arguments),
+    /// The same as they were given: this program called in a shell.
+    Own(Arguments),
     /// When that is not.
-    Not(Box<Expr>),
+    Not(&'static Expr),
     /// When both are; the second is looked at after the first.
-    And(Box<[Expr; 2]>),
+    And(&'static [Expr; 2]),
     /// When one is; the second is looked at after the first.
-    Or(Box<[Expr; 2]>),
+    Or(&'static [Expr; 2]),
     /// When it is in this time.
-    Within(Duration, Box<Expr>),
+    Within(Duration, &'static Expr),
 }
 
 use Expr::{And, Native, Not, Or, Settled, Within};
@@ -49,25 +50,35 @@ impl Expr {
     /// `yes` where this is healthy, else `no`.
     pub fn choose(self, yes: Expr, no: Expr) -> Expr {
         match (self, yes, no) {
-            (Settled(true, _), yes, _) => yes,
-            (Settled(false, _), _, no) => no,
-            (_, yes, no) if yes == no => yes,
-            (_, Settled(true, _), Settled(true, why)) => Settled(true, or(why)),
-            (_, Settled(false, _), Settled(false, why)) => Settled(false, why),
-            (this, Settled(true, _), Settled(false, _)) => this,
-            (this, Settled(false, _), Settled(true, _)) => this.negated(),
-            (this, And(pair), Settled(false, _)) if pair.first() == Some(&this) => And(pair),
-            (Native(first), Native(then), Settled(false, _)) if opened(&first, &then) => {
-                Native(then)
+            (Settled(true, _), ..) => yes,
+            (Settled(false, _), ..) => no,
+            _ if yes == no => yes,
+            (_, Settled(true, _), Settled(true, why)) => {
+                Settled(true, if why.starts_with(b"||") { why } else { join(&[b"|| ", why]) })
             }
-            (this, yes, Settled(false, _)) => And(Box::new([this, yes])),
-            (this, Settled(true, _), no) => Or(Box::new([this, no])),
-            (this, Settled(false, _), no) => And(Box::new([this.negated(), no])),
-            (this, yes, Settled(true, _)) => Or(Box::new([this.negated(), yes])),
-            (this, yes, no) => {
-                let not = this.clone().negated();
-                Or(Box::new([And(Box::new([this, yes])), And(Box::new([not, no]))]))
+            (_, Settled(false, _), Settled(false, _)) => no,
+            (_, Settled(true, _), Settled(false, _)) => self,
+            (_, Settled(false, _), Settled(true, _)) => self.negated(),
+            (_, _, Settled(false, _)) => self.and(yes),
+            (_, Settled(true, _), _) => Or(keep([self, no])),
+            (_, Settled(false, _), _) => self.negated().and(no),
+            (_, _, Settled(true, _)) => Or(keep([self.negated(), yes])),
+            _ => Or(keep([self.and(yes), self.negated().and(no)])),
+        }
+    }
+
+    /// When both are, or the second alone where that says all.
+    fn and(self, then: Expr) -> Expr {
+        match (self, then) {
+            (_, And(pair)) if pair.first() == Some(&self) => then,
+            // Over the same connection more is done.
+            (Native(first), Native(more))
+                if first.first().is_some_and(|target| target.starts_with(b"tcp:"))
+                    && more.starts_with(first) =>
+            {
+                then
             }
+            _ => And(keep([self, then])),
         }
     }
 
@@ -76,7 +87,7 @@ impl Expr {
         match self {
             Settled(healthy, why) => Settled(!healthy, why),
             Not(inner) => *inner,
-            other => Not(Box::new(other)),
+            other => Not(keep(other)),
         }
     }
 
@@ -84,22 +95,13 @@ impl Expr {
     pub fn within(self, time: Duration) -> Expr {
         match self {
             Settled(..) => self,
-            other => Within(time, Box::new(other)),
+            other => Within(time, keep(other)),
         }
     }
 }
 
-/// Whether `then` opens the same connection as `first`, and does more.
-fn opened(first: &[Vec<u8>], then: &[Vec<u8>]) -> bool {
-    first.first().is_some_and(|target| target.starts_with(b"tcp:")) && then.starts_with(first)
-}
-
-fn or(why: String) -> String {
-    if why.starts_with("||") { why } else { ["|| ", &why].concat() }
-}
-
 /// What a call is: healthy when `expr` is, and what it prints.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reads {
     /// Its exit code is 0.
     pub expr: Expr,
@@ -108,50 +110,55 @@ pub struct Reads {
 }
 
 /// What is known of an output.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {
     /// Nothing that could be judged.
     Unknown,
     /// This.
-    Text(Vec<u8>),
+    Text(Bytes),
     /// This, when healthy; else nothing.
     Says(&'static str),
     /// What the native arguments read.
     Body(Arguments),
     /// The status that the native arguments get, in this format; 000 without one.
-    Status(Arguments, Vec<u8>),
+    Status(Arguments, Bytes),
     /// The head of the answer that the native arguments get.
     Head(Arguments),
 }
 
 impl Reads {
     /// Settled without a check, by `why`.
-    pub fn settled(healthy: bool, why: &str) -> Self {
-        Self { expr: Settled(healthy, why.into()), output: Output::Text(Vec::new()) }
+    pub fn settled(healthy: bool, why: &'static str) -> Self {
+        Self { expr: Settled(healthy, why.as_bytes()), output: Output::Text(b"") }
     }
 
-    /// A text, and healthy.
-    pub fn text(text: Vec<u8>) -> Self {
-        Self { expr: Settled(true, String::new()), output: Output::Text(text) }
-    }
-
-    /// Native arguments, whose output nobody judges.
-    pub fn native(arguments: Arguments) -> Self {
-        Self { expr: Native(arguments), output: Output::Unknown }
+    /// Native arguments.
+    pub fn native(arguments: Vec<Bytes>, output: Output) -> Self {
+        Self { expr: Native(arguments.leak()), output }
     }
 }
 
 /// A word after expansion.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Value {
     /// Its bytes.
-    Text(Vec<u8>),
+    Text(Bytes),
     /// What a check will find: `$(curl ...)`.
-    Reads(Box<Reads>),
+    Reads(&'static Reads),
+}
+
+impl Value {
+    /// Its text; of what a check will find, nothing.
+    pub fn text(self) -> Bytes {
+        match self {
+            Value::Text(text) => text,
+            Value::Reads(_) => b"",
+        }
+    }
 }
 
 /// What is asked of an output.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Asked {
     /// One of these matches: `grep`, `=`.
     Matches(Pattern),
@@ -164,82 +171,83 @@ pub enum Asked {
 /// How numbers compare.
 pub type Compares = fn(&i64, &i64) -> bool;
 
+/// A number, blanks around it.
+pub fn number(text: &[u8]) -> Option<i64> {
+    str::from_utf8(text.trim_ascii()).ok()?.parse().ok()
+}
+
 impl Asked {
     fn of(&self, text: &[u8]) -> bool {
         match self {
             Asked::Matches(pattern) => pattern.matches(text),
             Asked::Filled => !text.is_empty(),
-            Asked::Number(compares, with) => {
-                let number = str::from_utf8(text.trim_ascii()).ok().and_then(|t| t.parse().ok());
-                number.is_some_and(|number| compares(&number, with))
-            }
+            Asked::Number(compares, with) => number(text).is_some_and(|n| compares(&n, with)),
         }
     }
 }
 
 /// When what `reads` prints is as `asked`.
 pub fn judge(reads: Reads, asked: &Asked) -> Result<Expr, Wrong> {
-    let settled = |text: &[u8]| Settled(asked.of(text), String::new());
+    let settled = |text: &[u8]| Settled(asked.of(text), b"");
+    let more = |arguments: Arguments, name: &[u8], value: &[u8]| {
+        let last = keep([join(&[name, value])]);
+        Native([arguments, last].concat().leak())
+    };
     match (reads.output, asked) {
-        (Output::Text(text), _) => Ok(settled(&text)),
+        (Output::Text(text), _) => Ok(settled(text)),
         (Output::Says(text), _) => Ok(reads.expr.choose(settled(text.as_bytes()), settled(b""))),
-        (Output::Status(arguments, format), _) => Ok(status(arguments, &format, asked)),
-        (Output::Body(mut arguments), Asked::Matches(pattern)) => {
-            arguments.push(match pattern.plain() {
-                Some(text) => join(&[b"--expect=", text]),
-                None => join(&[b"--grep=", pattern.given()]),
-            });
-            Ok(Native(arguments))
+        (Output::Status(arguments, format), _) => {
+            let (none, list) = statuses(format, asked);
+            if list.is_empty() {
+                return Ok(Settled(none, b""));
+            }
+            let check = more(arguments, b"--status=", list.as_bytes());
+            Ok(if none { check.negated() } else { check })
         }
-        (Output::Head(mut arguments), Asked::Matches(pattern)) => {
-            let wanted =
-                pattern.status().ok_or("of a head want a grep for its status: '200 OK'")?;
-            arguments.push(join(&[b"--status=", &wanted]));
-            Ok(Native(arguments))
+        (Output::Body(arguments), Asked::Matches(pattern)) => Ok(match pattern.plain() {
+            Some(text) => more(arguments, b"--expect=", text),
+            None => more(arguments, b"--grep=", pattern.given()),
+        }),
+        (Output::Head(arguments), Asked::Matches(pattern)) => {
+            let wanted = pattern.status().ok_or("of a head want its status: '200 OK'")?;
+            Ok(more(arguments, b"--status=", &wanted))
         }
-        _ => {
-            Err("what is put out here is not read: natively --expect TEXT, --expect-json, --status"
-                .into())
-        }
+        _ => Err("what is put out here is not read; want -o /dev/null with -w, or a body".into()),
     }
 }
 
-/// Tries all statuses, and 000 for no answer, in place of understanding what is asked.
-fn status(mut arguments: Arguments, format: &[u8], asked: &Asked) -> Expr {
-    let of = |status: u16| {
-        let digits = [status / 100, status / 10 % 10, status % 10].map(|digit| digit as u8 + b'0');
-        let mut text = Vec::new();
-        let mut rest = format;
-        while let [first, more @ ..] = rest {
-            match first {
-                0 => text.extend_from_slice(&digits),
-                byte => text.push(*byte),
-            }
-            rest = more;
+/// Tries all statuses, and 000 for no answer, in place of understanding what is asked: what comes of
+/// none, and the statuses that make a difference to it.
+fn statuses(format: &[u8], asked: &Asked) -> (bool, String) {
+    let mut text = format.to_vec();
+    let at = format.iter().position(|byte| *byte == 0).unwrap_or(format.len());
+    let mut of = |status: u16| {
+        let digits = [status / 100, status / 10 % 10, status % 10];
+        for (place, digit) in text.iter_mut().skip(at).zip(digits) {
+            *place = digit as u8 + b'0';
         }
         asked.of(&text)
     };
     let none = of(0);
-    let mut list = String::from("--status=");
-    let mut start = None;
-    for status in 100..=1000 {
-        match (status < 1000 && of(status) != none, start) {
-            (true, None) => start = Some(status),
-            (false, Some(first)) => {
-                let between = if list.ends_with('=') { "" } else { "," };
-                list += &[between, &first.to_string()].concat();
-                if first + 1 < status {
-                    list += &["-", &(status - 1).to_string()].concat();
+    let mut list = String::new();
+    let mut start = 0;
+    for status in 100..=1000_u16 {
+        let differs = status < 1000 && of(status) != none;
+        match (differs, start) {
+            (true, 0) => start = status,
+            (false, 1..) => {
+                if !list.is_empty() {
+                    list.push(',');
                 }
-                start = None;
+                list.push_str(&start.to_string());
+                if start + 1 < status {
+                    list.push('-');
+                    list.push_str(&(status - 1).to_string());
+                }
+                start = 0;
             }
             _ => {}
         }
     }
-    let settled = |healthy| Settled(healthy, String::new());
-    if list.ends_with('=') {
-        return settled(none);
-    }
-    arguments.push(list.into_bytes());
-    Native(arguments).choose(settled(!none), settled(none))
+    (none, list)
 }

@@ -3,27 +3,23 @@
 //!
 //! Each name is one pure function: words and variables in, an expression over native arguments out.
 
-mod cat;
 mod curl;
 pub mod expr;
 mod grep;
-mod grpc_health_probe;
-mod mongosh;
-mod mysqladmin;
-mod nc;
 mod options;
-mod pg_isready;
-mod procs;
-mod redis_cli;
+mod program;
+mod services;
 mod shell;
+mod small;
 mod test;
-mod timeout;
 mod wget;
 
 use crate::input::Usage;
 use crate::text::{Wrong, rsplit_once};
 use crate::verdict::quote;
-use expr::{Expr, Output, Reads, Value};
+use expr::{Bytes, Expr, Output, Reads, Value};
+
+pub use program::Named;
 
 /// What the words may ask for.
 #[derive(Clone, Copy)]
@@ -45,29 +41,39 @@ pub struct Name {
     pub native: &'static str,
 }
 
+const fn name(
+    names: &'static str,
+    read: fn(&Call<'_>) -> Result<Reads, Wrong>,
+    native: &'static str,
+) -> Name {
+    Name { names, read, native }
+}
+
 /// Every name that is read; what a shell alone reads (`exit`, `echo`) is the shell's.
-#[rustfmt::skip]
 pub static NAMES: &[Name] = &[
-    Name { names: "curl", read: curl::read, native: "http://HOST:PORT/PATH --expect TEXT" },
-    Name { names: "wget", read: wget::read, native: "http://HOST:PORT/PATH --expect TEXT" },
-    Name { names: "sh bash ash dash", read: shell::read, native: "TARGET TARGET, or --any TARGET TARGET" },
-    Name { names: "pg_isready", read: pg_isready::read, native: "postgres://HOST:PORT" },
-    Name { names: "redis-cli valkey-cli", read: redis_cli::read, native: "redis://HOST:PORT" },
-    Name { names: "mysqladmin mariadb-admin", read: mysqladmin::read, native: "mysql://HOST:PORT" },
-    Name { names: "nc ncat netcat", read: nc::read, native: "tcp://HOST:PORT --send TEXT --expect TEXT" },
-    Name { names: "mongosh mongo", read: mongosh::read, native: "mongodb://HOST:PORT" },
-    Name { names: "test [ [[", read: test::read, native: "file:///PATH" },
-    Name { names: "pgrep", read: procs::pgrep, native: "process:NAME" },
-    Name { names: "pidof", read: procs::pidof, native: "process:NAME" },
-    Name { names: "kill", read: procs::kill, native: "pid:NUMBER" },
-    Name { names: "cat", read: cat::read, native: "file:///PATH --expect TEXT" },
-    Name { names: "grep egrep fgrep", read: grep::read, native: "TARGET --expect TEXT, or --reject TEXT" },
-    Name { names: "grpc_health_probe grpc-health-probe", read: grpc_health_probe::read, native: "grpc://HOST:PORT/SERVICE" },
-    Name { names: "timeout", read: timeout::read, native: "--timeout 3s TARGET" },
-    Name { names: "true :", read: |call| Ok(Reads::settled(true, call.name)), native: "" },
-    Name { names: "false", read: |call| Ok(Reads::settled(false, call.name)), native: "" },
-    Name { names: "healthcheck", read: native, native: "" },
+    name("curl", curl::read, "http://HOST:PORT/PATH --expect TEXT"),
+    name("wget", wget::read, "http://HOST:PORT/PATH --expect TEXT"),
+    name("sh bash ash dash", shell::read, "TARGET TARGET, or --any TARGET TARGET"),
+    name("pg_isready", services::pg_isready, "postgres://HOST:PORT"),
+    name("redis-cli valkey-cli", services::redis_cli, "redis://HOST:PORT"),
+    name("mysqladmin mariadb-admin", services::mysqladmin, "mysql://HOST:PORT"),
+    name("nc ncat netcat", services::nc, "tcp://HOST:PORT --send TEXT --expect TEXT"),
+    name("mongosh mongo", services::mongosh, "mongodb://HOST:PORT"),
+    name("test [ [[", test::read, "file:///PATH"),
+    name("pgrep", small::pgrep, "process:NAME"),
+    name("pidof", small::pidof, "process:NAME"),
+    name("kill", small::kill, "pid:NUMBER"),
+    name("cat", small::cat, "file:///PATH --expect TEXT"),
+    name("grep egrep fgrep", grep::read, "TARGET --expect TEXT, or --grep FLAGS:TEXT"),
+    name("grpc_health_probe", services::grpc_health_probe, "grpc://HOST:PORT/SERVICE"),
+    name("timeout", small::timeout, "--timeout 3s TARGET"),
+    name("true :", |_| Ok(Reads::settled(true, "true")), ""),
+    name("false", |_| Ok(Reads::settled(false, "false")), ""),
+    name(OWN, native, ""),
 ];
+
+/// As an image calls this program.
+const OWN: &str = "healthcheck";
 
 /// The row of a name, which may have a path in front of it.
 pub fn find(word: &[u8]) -> Option<(&'static Name, &'static str)> {
@@ -80,7 +86,7 @@ pub fn find(word: &[u8]) -> Option<(&'static Name, &'static str)> {
 pub struct Call<'a> {
     /// As the table has it.
     name: &'static str,
-    row: &'static Name,
+    native: &'static str,
     /// What follows the name.
     words: &'a [Value],
     /// What a pipe brings.
@@ -95,15 +101,19 @@ const DEPTH: u8 = 16;
 
 impl Call<'_> {
     /// The words, of which none may be what a check is yet to find.
-    fn texts(&self) -> Result<Vec<&[u8]>, Wrong> {
-        let text = |value| match value {
-            &Value::Reads(_) => Err(self.refuse("what a check puts out")),
-            Value::Text(text) => Ok(text.as_slice()),
-        };
-        self.words.iter().map(text).collect()
+    fn texts(&self) -> Result<Vec<Bytes>, Wrong> {
+        let mut texts = Vec::new();
+        for word in self.words {
+            match word {
+                Value::Text(text) => texts.push(*text),
+                Value::Reads(_) => return Err(self.refuse("what a check puts out is no option")),
+            }
+        }
+        Ok(texts)
     }
 
     /// That `word` is not read here, and what is.
+    #[inline(never)]
     fn wrong(&self, word: &[u8], want: &str) -> Wrong {
         // What is behind an equals sign may be a secret.
         let end = word.iter().position(|byte| *byte == b'=').filter(|_| word.starts_with(b"-"));
@@ -112,45 +122,34 @@ impl Call<'_> {
     }
 
     /// What is wrong, with the native spelling.
+    #[inline(never)]
     fn refuse(&self, what: &str) -> Wrong {
-        let native = match self.row.native {
-            "" => "",
-            _ => "; natively: healthcheck ",
-        };
-        [self.name, ": ", what, native, self.row.native].concat().into()
+        let natively = if self.native.is_empty() { "" } else { "; natively: healthcheck " };
+        [self.name, ": ", what, natively, self.native].concat().into()
     }
 
     /// A variable as this call's process would see it.
-    fn variable(&self, name: &str) -> Option<Vec<u8>> {
-        (self.world.variable)(name.as_bytes()).filter(|value| !value.is_empty())
-    }
-
-    /// Calls `words`, whose first is the name.
-    fn call(&self, words: &[Value]) -> Result<Reads, Wrong> {
-        call(words, self.stdin.clone(), self.world, self.depth + 1)
+    fn variable(&self, name: &str) -> Bytes {
+        (self.world.variable)(name.as_bytes()).unwrap_or_default().leak()
     }
 }
 
 /// Reads `words`, whose first is a name.
+#[inline(never)]
 fn call(
     words: &[Value],
     stdin: Option<Reads>,
     world: World<'_>,
     depth: u8,
 ) -> Result<Reads, Wrong> {
-    let word = match words.first() {
-        Some(Value::Text(word)) => word.as_slice(),
-        _ => b"",
-    };
-    let Some((row, name)) = find(word) else { return Err(unknown(word)) };
-    let words = words.get(1..).unwrap_or_default();
-    let call = Call { name, row, words, stdin, world, depth };
+    let (word, words) = words.split_first().unwrap_or((&Value::Text(b""), &[]));
+    let Some((row, name)) = find(word.text()) else { return Err(unknown(word.text())) };
+    let call = Call { name, native: row.native, words, stdin, world, depth };
     if depth > DEPTH {
         return Err(call.refuse("want fewer calls in calls"));
     }
-    let reads =
-        ["nc", "ncat", "netcat", "mongosh", "mongo", "cat", "grep", "egrep", "fgrep", "timeout"];
-    if call.stdin.is_some() && !reads.contains(&name) {
+    let reads = "nc ncat netcat mongosh mongo cat grep egrep fgrep timeout";
+    if stdin.is_some() && !reads.split(' ').any(|one| one == name) {
         return Err(call.refuse("a pipe into this is not read here, want one into grep"));
     }
     (row.read)(&call)
@@ -158,41 +157,41 @@ fn call(
 
 /// That a command is not read here, and what would be written in its place.
 fn unknown(word: &[u8]) -> Wrong {
-    /// By words that contain the name.
-    const INSTEAD: &[(&str, &str)] = &[
-        ("jq", "http://HOST:PORT/PATH --expect-json /status=UP"),
-        ("psql", "postgres://HOST:PORT"),
-        ("mysql", "mysql://HOST:PORT"),
-        ("find", "file:///PATH --max-age 60s"),
-        ("stat", "file:///PATH --max-age 60s"),
-        ("ps", "process:NAME"),
-        ("ss", "listen:PORT"),
-        ("python", "http://HOST:PORT/PATH"),
-        ("node", "http://HOST:PORT/PATH"),
-    ];
+    /// By words that contain the name: name and place by turns.
+    const INSTEAD: &str = "jq http://HOST:PORT/PATH --expect-json /status=UP|psql postgres://HOST:PORT\
+        |mysql mysql://HOST:PORT|find file:///PATH --max-age 60s|stat file:///PATH --max-age 60s\
+        |ps process:NAME|ss listen:PORT|python http://HOST:PORT/PATH|node http://HOST:PORT/PATH\
+        | TARGET; --help lists them";
     let word = quote(word);
-    let instead = INSTEAD.iter().find(|(name, _)| word.contains(name));
-    let instead = instead.map_or("TARGET; --help lists them", |(_, instead)| instead);
     let mut text = ["'", &word, "' is not read here, want one of"].concat();
     for row in NAMES {
         text.push(' ');
-        text.push_str(row.names.split(' ').next().unwrap_or_default());
+        text.push_str(crate::text::before(row.names, b" ").0);
     }
-    [&text, "; natively: healthcheck ", instead].concat().into()
+    for one in INSTEAD.split('|') {
+        let (name, instead) = crate::text::before(one, b" ");
+        if crate::text::contains(word.as_bytes(), name.as_bytes()) {
+            text.push_str("; natively: healthcheck");
+            text.push_str(instead);
+            break;
+        }
+    }
+    text.into()
 }
 
 /// This program in a shell: its arguments as they are.
 fn native(call: &Call<'_>) -> Result<Reads, Wrong> {
-    let words = call.texts()?.into_iter().map(<[u8]>::to_vec).collect();
-    Ok(Reads { expr: Expr::Native(words), output: Output::Unknown })
+    Ok(Reads { expr: Expr::Own(call.texts()?.leak()), output: Output::Unknown })
 }
 
-/// What `words`, the name first, amount to.
+/// What `words`, the name first, amount to. They stay until the process ends.
 pub fn read(words: Vec<Vec<u8>>, world: World<'_>) -> Result<Expr, Usage> {
-    let words: Vec<Value> = words.into_iter().map(Value::Text).collect();
-    call(&words, None, world, 0).map(|reads| reads.expr).map_err(Usage::new)
+    let mut values = Vec::new();
+    for word in words {
+        values.push(Value::Text(word.leak()));
+    }
+    call(&values, None, world, 0).map(|reads| reads.expr).map_err(Usage::new)
 }
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,9 +230,9 @@ mod tests {
             format!("({} {sign} {})", shown(&pair[0]), shown(&pair[1]))
         };
         match expr {
-            Expr::Settled(healthy, why) if why.is_empty() => healthy.to_string(),
-            Expr::Settled(healthy, why) => format!("{healthy}: {why}"),
-            Expr::Native(arguments) => {
+            Expr::Settled(healthy, b"") => healthy.to_string(),
+            Expr::Settled(healthy, why) => format!("{healthy}: {}", String::from_utf8_lossy(why)),
+            Expr::Native(arguments) | Expr::Own(arguments) => {
                 let quoted = arguments.iter().map(|one| {
                     let one = String::from_utf8_lossy(one)
                         .escape_default()

@@ -1,6 +1,7 @@
 //! The one reader of options: short ones in clusters, long ones with `=` or a blank, abbreviations.
 
 use super::Call;
+use super::expr::{Bytes, join};
 use crate::text::Wrong;
 
 /// How a tool spells options.
@@ -14,26 +15,70 @@ pub enum Style {
     Go,
 }
 
-/// What is done with an option's key and value; operands have the key 0.
-pub type Take<'t> = &'t mut dyn FnMut(u8, &[u8]) -> Result<(), Wrong>;
+/// What was given.
+pub struct Given {
+    /// The last value of each key.
+    last: [Option<Bytes>; 128],
+    /// The native options that follow from rows alone.
+    pub own: Vec<Bytes>,
+    /// What is no option.
+    pub operands: Vec<Bytes>,
+}
 
-/// One row of a table: the letter, which is the short option too where it is a letter or digit;
-/// `.` for no value, `:` for one, `?` for one that is attached; the long name, which may be empty.
-fn rows(table: &'static str) -> impl Iterator<Item = (u8, u8, &'static str)> {
-    table.split(' ').filter_map(|row| {
+impl Given {
+    /// Whether an option of this key was given.
+    pub fn has(&self, key: u8) -> bool {
+        self.last.get(usize::from(key)).is_some_and(Option::is_some)
+    }
+
+    /// Its last value; nothing where it was not given.
+    pub fn get(&self, key: u8) -> Bytes {
+        self.last.get(usize::from(key)).copied().flatten().unwrap_or_default()
+    }
+
+    /// Adds a native option in place of one that was given before: options stand once, headers as
+    /// often as one likes.
+    #[inline(never)]
+    pub fn give(&mut self, name: &'static str, value: &[u8]) {
+        let name = name.as_bytes();
+        let end = name.iter().position(|byte| *byte == b'=').map_or(name.len(), |at| at + 1);
+        let option = name.get(..end).unwrap_or_default();
+        if option != b"--header=" {
+            self.own.retain(|one| !one.starts_with(option));
+        }
+        self.own.push(join(&[name, value]));
+    }
+
+    /// The native arguments: the target, and what follows from the options.
+    pub fn with(&self, target: Bytes) -> Vec<Bytes> {
+        let mut all = vec![target];
+        all.extend_from_slice(&self.own);
+        all
+    }
+}
+
+/// One row of a table: the key, which is the short option too where it is a letter or digit; `.` for
+/// no value, `:` for one, `&` for several that are joined so, `+` by newlines, `?` for one that is attached; the long
+/// name, which may be empty; behind a `>` the native option that the value is put behind.
+struct Row {
+    key: u8,
+    takes: u8,
+    long: &'static str,
+    native: &'static str,
+}
+
+/// The rows of a table, which `|` parts.
+fn rows(table: &'static str) -> impl Iterator<Item = Row> {
+    table.split('|').filter_map(|row| {
         let [key, takes, ..] = row.as_bytes() else { return None };
-        Some((*key, *takes, row.get(2..)?))
+        let (long, native) = crate::text::before(row.get(2..)?, b">");
+        Some(Row { key: *key, takes: *takes, long, native: native.get(1..).unwrap_or_default() })
     })
 }
 
-/// Walks over the words of `call`. `table` has its rows separated by blanks: `o:output f.fail`.
-pub fn read(
-    call: &Call<'_>,
-    style: Style,
-    table: &'static str,
-    take: Take<'_>,
-) -> Result<(), Wrong> {
-    let unknown = |word: &[u8]| call.wrong(word, &spelled(style, table));
+/// Reads the words of `call` by `table`.
+pub fn read(call: &Call<'_>, style: Style, table: &'static str) -> Result<Given, Wrong> {
+    let mut given = Given { last: [None; 128], own: Vec::new(), operands: Vec::new() };
     let mut words = call.texts()?.into_iter();
     let mut operands = false;
     while let Some(word) = words.next() {
@@ -45,72 +90,80 @@ pub fn read(
             [b'-', b'-', long @ ..] if !operands => (true, long),
             [b'-', rest @ ..] if !operands && !rest.is_empty() => (style == Style::Go, rest),
             operand => {
-                take(0, operand)?;
+                given.operands.push(operand);
                 continue;
             }
         };
-        while !rest.is_empty() {
-            let row;
-            let mut value = None;
-            if long {
-                let equals = match style {
-                    Style::Curl => None,
-                    _ => rest.iter().position(|byte| *byte == b'='),
-                };
-                let name = rest.get(..equals.unwrap_or(rest.len())).unwrap_or_default();
-                value = equals.and_then(|at| rest.get(at + 1..));
-                row = named(table, name);
+        while let [key, after @ ..] = rest {
+            let (row, mut value) = if long {
+                let at = rest.iter().position(|byte| *byte == b'=' && style != Style::Curl);
+                let name = rest.get(..at.unwrap_or(rest.len())).unwrap_or_default();
                 rest = b"";
                 long = false;
-            } else if let [key, after @ ..] = rest {
-                row = rows(table).find(|row| row.0 == *key);
-                rest = after;
-                if !rest.is_empty() && row.is_some_and(|row| row.1 != b'.') {
-                    value = Some(std::mem::take(&mut rest));
-                }
+                (named(table, name), at.and_then(|_| after_equals(word)))
             } else {
-                break;
-            }
-            let (key, takes, _) = row.ok_or_else(|| unknown(word))?;
-            let value = match (takes, value) {
-                (b':', None) => {
-                    let missing = || call.wrong(word, "a value behind it");
-                    words.next().ok_or_else(missing)?
-                }
-                (b'.', Some(value)) if value != b"true" => return Err(unknown(word)),
-                (_, value) => value.unwrap_or_default(),
+                rest = after;
+                let row = rows(table).find(|row| row.key == *key);
+                let attached =
+                    !rest.is_empty() && row.as_ref().is_some_and(|row| row.takes != b'.');
+                (row, attached.then(|| std::mem::take(&mut rest)))
             };
-            take(key, value)?;
+            let unknown = || call.wrong(word, &spelled(style, table));
+            let row = row.ok_or_else(unknown)?;
+            match (row.takes, value) {
+                (b':' | b'&' | b'+', None) => value = words.next(),
+                (b'.', Some(value)) if value != b"true" => return Err(unknown()),
+                (b'.' | b'?', None) => value = Some(b""),
+                _ => {}
+            }
+            let mut value = value.ok_or_else(|| call.wrong(word, "a value behind it"))?;
+            if !row.native.is_empty() {
+                given.give(row.native, if row.takes == b'.' { b"" } else { value });
+            }
+            let Some(last) = given.last.get_mut(usize::from(row.key)) else { continue };
+            value = match (row.takes, *last) {
+                (b'&', Some(before)) => join(&[before, b"&", value]),
+                (b'+', Some(before)) => join(&[before, b"\n", value]),
+                _ => value,
+            };
+            *last = Some(value);
         }
     }
-    Ok(())
+    Ok(given)
+}
+
+/// What stands behind the first equals sign.
+fn after_equals(word: Bytes) -> Option<Bytes> {
+    word.get(word.iter().position(|byte| *byte == b'=')? + 1..)
 }
 
 /// The row of a long name, or of the only one that it abbreviates.
-fn named(table: &'static str, name: &[u8]) -> Option<(u8, u8, &'static str)> {
-    if let Some(row) = rows(table).find(|row| row.2.as_bytes() == name) {
-        return Some(row);
+fn named(table: &'static str, name: &[u8]) -> Option<Row> {
+    let mut found: Option<Row> = None;
+    for row in rows(table).filter(|row| row.long.as_bytes().starts_with(name)) {
+        if row.long.len() == name.len() {
+            return Some(row);
+        }
+        // Two spellings of one thing are not ambiguous.
+        if found.as_ref().is_some_and(|found| found.key != row.key || row.key == b'_') {
+            return None;
+        }
+        found = Some(row);
     }
-    let mut starting = rows(table).filter(|row| row.2.as_bytes().starts_with(name));
-    let first = starting.next()?;
-    // Two spellings of one thing are not ambiguous.
-    starting.all(|row| (row.0, row.1) == (first.0, first.1)).then_some(first)
+    found
 }
 
 /// The options of a table, for messages.
 fn spelled(style: Style, table: &'static str) -> String {
     let mut text = String::from("one of");
     let mut before = 0;
-    for (key, _, long) in rows(table) {
+    for Row { key, long, .. } in rows(table) {
         // One row of several that are the same.
         if key == std::mem::replace(&mut before, key) && key != b'_' {
             continue;
         }
         let short = key.is_ascii_alphanumeric() && style != Style::Go;
-        text.push_str(match (short, style) {
-            (true, _) | (_, Style::Go) => " -",
-            _ => " --",
-        });
+        text.push_str(if short || style == Style::Go { " -" } else { " --" });
         match short {
             true => text.push(char::from(key)),
             false => text.push_str(long),

@@ -1,131 +1,115 @@
 //! `test`, `[` and what of `[[` is like them.
 
 use super::Call;
-use super::cat::target;
-use super::expr::{Asked, Expr, Reads, Value, join, judge};
+use super::expr::{Asked, Compares, Expr, Output, Reads, Value, join, judge, number};
+use super::small::file;
 use crate::input::pattern::Pattern;
 use crate::text::Wrong;
 
 /// Reads an expression of POSIX's `test`.
 pub fn read(call: &Call<'_>) -> Result<Reads, Wrong> {
-    let words = match (call.name, call.words) {
-        ("[" | "[[", [words @ .., Value::Text(end)]) if matches!(end.as_slice(), b"]" | b"]]") => {
-            words
+    let mut words = call.words;
+    if call.name != "test" {
+        match words.split_last() {
+            Some((last, inside)) if matches!(last.text(), b"]" | b"]]") => words = inside,
+            _ => return Err(call.refuse("want a ']' in the end")),
         }
-        ("[" | "[[", _) => return Err(call.refuse("want a ']' in the end")),
-        (_, words) => words,
-    };
-    Ok(Reads { expr: expression(call, words)?, ..Reads::settled(true, "") })
+    }
+    Ok(Reads { expr: expression(call, words)?, output: Output::Text(b"") })
 }
 
+const NO: Expr = Expr::Settled(false, b"test");
+const YES: Expr = Expr::Settled(true, b"test");
+
 fn expression(call: &Call<'_>, words: &[Value]) -> Result<Expr, Wrong> {
-    let text = |value: &Value| match value {
-        Value::Text(text) => String::from_utf8_lossy(text).into_owned(),
-        Value::Reads(_) => String::new(),
-    };
     if let [left, sign, right] = words
-        && let Some(found) = binary(call, left, &text(sign), right)
+        && let Some(found) = binary(call, *left, sign.text(), *right)?
     {
-        return found;
+        return Ok(found);
     }
-    for joins in ["-o", "-a"] {
-        let at = words.iter().position(|word| text(word) == joins).filter(|at| *at > 0);
+    for joins in [b"-o", b"-a"] {
+        let at = words.iter().position(|word| word.text() == joins).filter(|at| *at > 0);
         if let Some((left, [_, right @ ..])) = at.and_then(|at| words.split_at_checked(at)) {
             let (left, right) = (expression(call, left)?, expression(call, right)?);
-            return Ok(match joins {
-                "-o" => left.choose(settled(true), right),
-                _ => left.choose(right, settled(false)),
+            return Ok(if joins == b"-o" {
+                left.choose(YES, right)
+            } else {
+                left.choose(right, NO)
             });
         }
     }
     match words {
-        [] => Ok(settled(false)),
-        [one] => filled(one),
-        [first, rest @ ..] if text(first) == "!" => Ok(expression(call, rest)?.negated()),
-        [first, inside @ .., last] if text(first) == "(" && text(last) == ")" => {
+        [] => Ok(NO),
+        [one] => asked(*one, &Asked::Filled),
+        [first, rest @ ..] if first.text() == b"!" => Ok(expression(call, rest)?.negated()),
+        [first, inside @ .., last] if first.text() == b"(" && last.text() == b")" => {
             expression(call, inside)
         }
-        [sign, of] => match (text(sign).as_str(), of) {
-            ("-n", of) => filled(of),
-            ("-z", of) => Ok(filled(of)?.negated()),
-            (sign, Value::Text(path)) => file(call, sign, path),
-            (sign, _) => Err(call.wrong(sign.as_bytes(), "-n or -z of what a check puts out")),
-        },
-        [_, sign, ..] => Err(call.wrong(text(sign).as_bytes(), "= != -eq -ne -lt -le -gt -ge")),
+        [sign, of] => unary(call, sign.text(), *of),
+        [_, sign, ..] => Err(call.wrong(sign.text(), "= != -eq -ne -lt -le -gt -ge")),
     }
-}
-
-fn settled(healthy: bool) -> Expr {
-    Expr::Settled(healthy, "test".into())
 }
 
 /// What is asked of a word.
-fn asked(value: &Value, asked: &Asked) -> Result<Expr, Wrong> {
-    match value {
-        Value::Text(text) => Ok(match judge(Reads::text(text.clone()), asked)? {
-            Expr::Settled(healthy, _) => settled(healthy),
-            other => other,
-        }),
-        Value::Reads(reads) => judge((**reads).clone(), asked),
-    }
-}
-
-fn filled(value: &Value) -> Result<Expr, Wrong> {
-    asked(value, &Asked::Filled)
+fn asked(value: Value, asked: &Asked) -> Result<Expr, Wrong> {
+    let found = match value {
+        Value::Text(text) => judge(Reads { expr: YES, output: Output::Text(text) }, asked)?,
+        Value::Reads(reads) => judge(*reads, asked)?,
+    };
+    Ok(found.choose(YES, NO))
 }
 
 /// A comparison; `None` when `sign` is none.
-fn binary(call: &Call<'_>, left: &Value, sign: &str, right: &Value) -> Option<Result<Expr, Wrong>> {
-    let compares: fn(&i64, &i64) -> bool = match sign {
-        "=" | "==" | "!=" => {
-            let (left, right) =
-                if matches!(left, Value::Text(_)) { (right, left) } else { (left, right) };
-            let Value::Text(text) = right else { return Some(Err(call.refuse("want one check"))) };
-            // In [[ a pattern: of these only *TEXT* is read.
-            let inside = text.strip_prefix(b"*").and_then(|text| text.strip_suffix(b"*"));
-            let wanted = match (call.name, inside) {
-                ("[[", Some(text)) => join(&[b"F:", text]),
-                _ => join(&[b"aF:", text]),
+fn binary(call: &Call<'_>, left: Value, sign: &[u8], right: Value) -> Result<Option<Expr>, Wrong> {
+    let compares: Compares = match sign {
+        b"=" | b"==" | b"!=" => {
+            let (left, right) = match right {
+                Value::Text(text) => (left, text),
+                check => (check, left.text()),
             };
-            let found = Pattern::parse(&wanted).and_then(|p| asked(left, &Asked::Matches(p)));
-            return Some(found.map(|expr| if sign == "!=" { expr.negated() } else { expr }));
+            // In [[ a pattern: of these only *TEXT* is read.
+            let inside = right.strip_prefix(b"*").and_then(|text| text.strip_suffix(b"*"));
+            let wanted = match inside {
+                Some(text) if call.name == "[[" => join(&[b"F:", text]),
+                _ => join(&[b"aF:", right]),
+            };
+            let found = asked(left, &Asked::Matches(Pattern::parse(wanted)?))?;
+            return Ok(Some(if sign == b"!=" { found.negated() } else { found }));
         }
-        "-eq" => i64::eq,
-        "-ne" => i64::ne,
-        "-lt" => i64::lt,
-        "-le" => i64::le,
-        "-gt" => i64::gt,
-        "-ge" => i64::ge,
-        _ => return None,
+        b"-eq" => i64::eq,
+        b"-ne" => i64::ne,
+        b"-lt" => i64::lt,
+        b"-le" => i64::le,
+        b"-gt" => i64::gt,
+        b"-ge" => i64::ge,
+        _ => return Ok(None),
     };
-    let Value::Text(text) = right else {
-        return Some(Err(call.refuse("want a number on the right")));
-    };
-    let number = str::from_utf8(text.trim_ascii()).ok().and_then(|text| text.parse().ok());
-    Some(match number {
-        Some(number) => asked(left, &Asked::Number(compares, number)),
+    match number(right.text()) {
+        Some(number) => asked(left, &Asked::Number(compares, number)).map(Some),
         // An error of test's is none of its healthy ends.
-        None => Ok(settled(false)),
-    })
+        None => Ok(Some(NO)),
+    }
 }
 
-fn file(call: &Call<'_>, sign: &str, path: &[u8]) -> Result<Expr, Wrong> {
-    let wanted: &[u8] = match sign {
-        "-e" | "-a" => b"",
-        "-f" => b"--type=file",
-        "-d" => b"--type=directory",
-        "-S" => b"--type=socket",
-        "-p" => b"--type=fifo",
-        "-s" => b"--min-size=1",
-        "-r" => b"--readable",
-        sign => return Err(call.wrong(sign.as_bytes(), "-e -f -d -S -p -s -r -n -z !")),
+fn unary(call: &Call<'_>, sign: &[u8], of: Value) -> Result<Expr, Wrong> {
+    let option: &'static [u8] = match sign {
+        b"-n" => return asked(of, &Asked::Filled),
+        b"-z" => return Ok(asked(of, &Asked::Filled)?.negated()),
+        b"-e" | b"-a" => b"",
+        b"-f" => b"--file-type=file",
+        b"-d" => b"--file-type=directory",
+        b"-S" => b"--file-type=socket",
+        b"-p" => b"--file-type=fifo",
+        b"-s" => b"--min-size=1",
+        b"-r" => b"--readable",
+        sign => return Err(call.wrong(sign, "-e -f -d -S -p -s -r -n -z !")),
     };
-    if path.is_empty() {
-        return Ok(settled(false));
+    let mut arguments = vec![file(of.text())];
+    match (of, option) {
+        (Value::Text(b""), _) => return Ok(NO),
+        (Value::Reads(_), _) => return Err(call.refuse("want -n or -z of what a check puts out")),
+        (_, b"") => {}
+        (_, option) => arguments.push(option),
     }
-    let mut arguments = vec![target(path)];
-    if !wanted.is_empty() {
-        arguments.push(wanted.to_vec());
-    }
-    Ok(Expr::Native(arguments))
+    Ok(Expr::Native(arguments.leak()))
 }

@@ -20,6 +20,7 @@ use support as run;
 
 mod cli;
 mod complete;
+mod dropin;
 mod faults;
 mod grpc;
 mod http;

@@ -382,6 +382,9 @@ fn each_kind_takes_the_options_of_its_row_and_no_others() {
             "PERCENT" | "SIZE|PERCENT" => "5%",
             "POINTER=VALUE" => "/pointer=value",
             "TYPE" => "A",
+            "FLAGS:TEXT" => ":x",
+            "file|directory|socket|fifo" => "file",
+            "name|part|arguments" => "name",
             "USER:PASS" => "user:pass",
             // A file, a text, a name: whatever it is.
             _ => "x",

@@ -49,9 +49,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("signal", &[]),
     ("watchdog", &["deadline", "verdict", "attempt", "wait", "checks", "parallel"]),
     ("plan", &["deadline", "verdict", "attempt", "wait", "checks", "signal", "watchdog"]),
-    ("dropin", &["input", "verdict", "text"]),
+    ("dropin", &["input", "checks", "verdict", "text", "file", "plan", "cli"]),
     ("cli", &["exit", "input", "checks", "plan", "file", "text", "quote"]),
-    ("report", &["verdict", "plan", "cli"]),
+    ("report", &["verdict", "plan", "cli", "text"]),
     ("install", &["file", "verdict", "net"]),
 ];
 

@@ -14,6 +14,7 @@ use response::Head;
 use super::json;
 use crate::attempt::Attempt;
 use crate::checks::Check;
+use crate::input::pattern::Pattern;
 use crate::input::value::{self, StatusSet};
 use crate::input::{Flag, Options, Secure, Target, Usage};
 use crate::net::Peer;
@@ -31,6 +32,7 @@ pub struct Http {
     follow: Option<u64>,
     expect: Vec<Vec<u8>>,
     json: Vec<json::Wanted>,
+    grep: Vec<Pattern>,
     headers: Vec<(String, String)>,
 }
 
@@ -59,6 +61,7 @@ impl Check for Http {
             follow,
             expect: options.each(Flag::Expect, value::text)?,
             json: options.each(Flag::ExpectJson, json::Wanted::parse)?,
+            grep: options.each(Flag::Grep, Pattern::parse)?,
             headers: options.each(Flag::ExpectHeader, expected_header)?,
         };
         if http.request.is_head() && http.wants_body() {
@@ -103,8 +106,13 @@ impl Check for Http {
 }
 
 impl Http {
+    /// Where a line ends, and what a number is, is known in the end only.
+    fn wants_whole_body(&self) -> bool {
+        !self.json.is_empty() || !self.grep.is_empty()
+    }
+
     fn wants_body(&self) -> bool {
-        !self.expect.is_empty() || !self.json.is_empty()
+        !self.expect.is_empty() || self.wants_whole_body()
     }
 
     /// Where a redirect leads that may be followed: to the same host, and not from https to http,
@@ -220,13 +228,14 @@ impl Http {
             let fresh = exchange.decoded.get(from..).unwrap_or_default();
             missing.retain(|text| !contains(fresh, text));
             searched = exchange.decoded.len();
-            if complete || missing.is_empty() && self.json.is_empty() {
+            if complete || missing.is_empty() && !self.wants_whole_body() {
                 break;
             }
             exchange.fill()?;
         }
         let body = &exchange.decoded;
-        let judged = match missing.first() {
+        let unmatched = || self.grep.iter().find(|pattern| !pattern.matches(body));
+        let judged = match missing.first().copied().or_else(|| unmatched().map(Pattern::given)) {
             Some(text) => {
                 Err(Failure::lacks("body", &format!("of {} bytes", body.len()), text, body))
             }

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use rustix::fs::{FileType, lstat};
+use rustix::fs::{Access, FileType, access, lstat};
 use rustix::io::Errno;
 
 use super::{Size, age, ago, kind, look, look_for, path, word};
 use crate::attempt::Attempt;
 use crate::checks::Check;
-use crate::file::open_now;
+use crate::file::{self, open_now};
+use crate::input::pattern::Pattern;
 use crate::input::{Flag, Options, Target, Usage, value};
-use crate::text::contains;
+use crate::text::{Wrong, contains};
 use crate::verdict::{Failure, Healthy, Span, Step, Verdict, quote};
 
 /// A file, and what is wanted of it.
@@ -25,26 +26,42 @@ enum Wanted {
     /// `--absent`
     Absent,
     /// It is there.
-    There { max_age: Option<Duration>, min_size: Option<u64>, expect: Vec<Vec<u8>> },
+    There {
+        max_age: Option<Duration>,
+        min_size: Option<u64>,
+        kind: Option<FileType>,
+        readable: bool,
+        expect: Vec<Vec<u8>>,
+        grep: Vec<Pattern>,
+    },
 }
 
 /// A text is searched in this much of a file, and no further.
 const SEARCHED: u64 = 16 << 20;
 
 impl Check for File {
-    /// Takes `--max-age`, `--min-size`, `--expect` or `--absent`.
+    /// Takes `--max-age`, `--min-size`, `--file-type`, `--readable`, `--expect` and `--grep`, or `--absent`.
     fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         let path = target.absolute_path()?.to_vec();
         let max_age = options.duration(Flag::MaxAge)?;
         let min_size = options.last(Flag::MinSize, value::size)?;
+        let kind = options.last(Flag::FileType, file_type)?;
+        let readable = options.has(Flag::Readable);
         let expect = options.each(Flag::Expect, value::text)?;
-        let wanted = match (options.has(Flag::Absent), max_age, min_size, expect.as_slice()) {
-            (true, None, None, []) => Wanted::Absent,
-            (true, ..) => {
+        let grep = options.each(Flag::Grep, Pattern::parse)?;
+        let asked = max_age.is_some()
+            || min_size.is_some()
+            || kind.is_some()
+            || readable
+            || !expect.is_empty()
+            || !grep.is_empty();
+        let wanted = match (options.has(Flag::Absent), asked) {
+            (true, false) => Wanted::Absent,
+            (true, true) => {
                 return Err(target
                     .wrong("want --absent alone: what is not there has no age, size or content"));
             }
-            (false, ..) => Wanted::There { max_age, min_size, expect },
+            (false, _) => Wanted::There { max_age, min_size, kind, readable, expect, grep },
         };
         Ok(Self { path, wanted })
     }
@@ -53,11 +70,17 @@ impl Check for File {
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         match &self.wanted {
             Wanted::Absent => self.absent(attempt),
-            Wanted::There { max_age, min_size, expect } => {
-                let found = match (min_size, expect.as_slice()) {
-                    (None, []) => look(&self.path, attempt)?,
-                    _ => look_for(FileType::RegularFile, &self.path, attempt)?,
+            Wanted::There { max_age, min_size, kind: wanted, readable, expect, grep } => {
+                let content = min_size.is_some() || !expect.is_empty() || !grep.is_empty();
+                let wanted = wanted.or(content.then_some(FileType::RegularFile));
+                let found = match wanted {
+                    None => look(&self.path, attempt)?,
+                    Some(kind) => look_for(kind, &self.path, attempt)?,
                 };
+                if *readable {
+                    // As cat and test -r: nothing is opened.
+                    access(path(&self.path), Access::READ_OK).map_err(|error| attempt.io(error))?;
+                }
                 // A date a little in the future is of a clock that was set back; one further away
                 // than that would stay fresh for as long.
                 let age = match age(&found) {
@@ -74,6 +97,9 @@ impl Check for File {
                 }
                 if !expect.is_empty() {
                     self.search(expect, attempt)?;
+                }
+                if !grep.is_empty() {
+                    self.search_lines(grep, attempt)?;
                 }
                 let what = match kind(&found) {
                     FileType::RegularFile => Size(size).to_string(),
@@ -104,6 +130,18 @@ impl File {
             // Where a parent is missing or is a file, nothing can be.
             Err(Errno::NOENT | Errno::NOTDIR) => Healthy::saw("absent"),
             Err(error) => Err(attempt.io(error)),
+        }
+    }
+
+    /// Reads all of it, as much as a body may be.
+    fn search_lines(&self, grep: &[Pattern], attempt: &Attempt<'_>) -> Result<(), Failure> {
+        let content = file::read(path(&self.path), 1 << 20).map_err(|error| attempt.io(error))?;
+        match grep.iter().find(|pattern| !pattern.matches(&content)) {
+            None => Ok(()),
+            Some(pattern) => {
+                let got = format!("of {}", Size(content.len() as u64));
+                Err(Failure::lacks("content", &got, pattern.given(), &content))
+            }
         }
     }
 
@@ -138,5 +176,15 @@ impl File {
             window.copy_within(from..filled, 0);
             filled -= from;
         }
+    }
+}
+
+fn file_type(given: &[u8]) -> Result<FileType, Wrong> {
+    match given {
+        b"file" => Ok(FileType::RegularFile),
+        b"directory" => Ok(FileType::Directory),
+        b"socket" => Ok(FileType::Socket),
+        b"fifo" => Ok(FileType::Fifo),
+        _ => Err("file, directory, socket or fifo is wanted".into()),
     }
 }

@@ -14,14 +14,27 @@ use crate::deadline::Deadline;
 use crate::file::open_now;
 use crate::input::{Flag, Options, Target, Usage, value};
 use crate::parallel;
+use crate::text::{Wrong, contains};
 use crate::verdict::{Failure, Healthy, Step, Verdict, quote};
 
 /// Processes by their name.
 #[derive(Debug)]
 pub struct Process {
     name: Vec<u8>,
+    by: By,
     least: u64,
     most: Option<u64>,
+}
+
+/// What the name is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// All of the process's name.
+    Name,
+    /// A part of what the kernel calls it, 15 bytes at most.
+    Part,
+    /// A part of its arguments.
+    Arguments,
 }
 
 /// What a walk over `/proc` found.
@@ -39,10 +52,12 @@ struct Found {
 }
 
 impl Check for Process {
-    /// Takes `--min-count` and `--max-count`.
+    /// Takes `--match`, `--min-count` and `--max-count`.
     fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         let name = target.rest.clone();
-        if name.is_empty() || name.contains(&b'/') || name.contains(&0) {
+        let by = options.last(Flag::Match, by)?.unwrap_or(By::Name);
+        let path = name.contains(&b'/') && by != By::Arguments;
+        if name.is_empty() || path || name.contains(&0) {
             return Err(target.wrong("want process:NAME, a name without a path"));
         }
         let most = options.number(Flag::MaxCount)?;
@@ -54,7 +69,7 @@ impl Check for Process {
         if (least, most) == (0, None) {
             return Err(target.wrong("want a --min-count of 1 or more, or a --max-count: any number of processes is 0 or more"));
         }
-        Ok(Self { name, least, most })
+        Ok(Self { name, by, least, most })
     }
 
     /// Looks at every process.
@@ -170,7 +185,12 @@ impl Process {
             Ok(comm) => {
                 found.all += 1;
                 let comm = comm.strip_suffix(b"\n").unwrap_or(comm);
-                if comm != self.name && !self.is_called(root, pid, comm) {
+                let is_it = match self.by {
+                    By::Name => comm == self.name || self.is_called(root, pid, comm),
+                    By::Part => contains(comm, &self.name),
+                    By::Arguments => self.is_in_arguments(root, pid, comm),
+                };
+                if !is_it {
                     return Ok(());
                 }
             }
@@ -193,6 +213,16 @@ impl Process {
         Ok(())
     }
 
+    /// Whether the arguments, blanks between them, hold the name; those of a thread of the kernel are
+    /// its name.
+    fn is_in_arguments(&self, root: Root<'_>, pid: u32, comm: &[u8]) -> bool {
+        let mut buffer = [0; 4096];
+        let read = root.start(&format!("/proc/{pid}/cmdline"), &mut buffer).unwrap_or_default();
+        let mut line = read.to_vec();
+        line.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = b' ');
+        contains(if line.is_empty() { comm } else { &line }, &self.name)
+    }
+
     /// Whether `argv[0]` names the program: by its path's last part. A blank before that may be a
     /// title that the program gave itself (`app: serving /srv/name`), which proves nothing unless
     /// the kernel's name for it agrees (`comm`, the first 15 bytes).
@@ -209,6 +239,15 @@ impl Process {
                 path.ends_with(b"/") && (cut || !path.contains(&b' '))
             }
         }
+    }
+}
+
+fn by(given: &[u8]) -> Result<By, Wrong> {
+    match given {
+        b"name" => Ok(By::Name),
+        b"part" => Ok(By::Part),
+        b"arguments" => Ok(By::Arguments),
+        _ => Err("name, part or arguments is wanted".into()),
     }
 }
 

@@ -1,9 +1,9 @@
 //! One command of the shell: what is assigned, what is redirected, what the shell does itself.
 
-use super::parser::{Node, Redirect, Simple};
-use super::{Shell, State};
-use crate::dropin::expr::{Expr, Output, Reads, Value, join};
-use crate::dropin::nc::{address, escaped};
+use super::parser::{Node, Redirect, Simple, To};
+use super::{Shell, State, Variable};
+use crate::dropin::expr::{Bytes, Expr, Output, Reads, Value, join, keep};
+use crate::dropin::services::{address, escaped};
 use crate::dropin::{World, call};
 use crate::text::Wrong;
 
@@ -21,23 +21,20 @@ const STARTS: [&[u8]; 6] =
 
 impl Shell<'_> {
     /// One command, or several joined by pipes.
-    pub fn leaf(
-        &self,
-        node: &Node<'_>,
-        stdin: Option<Reads>,
-        state: &mut State,
-    ) -> Result<Leaf, Wrong> {
+    pub fn leaf(&self, node: Node, stdin: Option<Reads>, state: &mut State) -> Result<Leaf, Wrong> {
         match node {
             Node::Pipe(nodes) => {
+                let mut found = Reads::settled(true, "");
                 let mut stdin = None;
                 for node in nodes {
                     // Each part has a process of its own: what it sets is gone with it.
-                    stdin = Some(match self.leaf(node, stdin, &mut state.clone())? {
+                    found = match self.leaf(*node, stdin, &mut { *state })? {
                         Leaf::Reads(reads) => reads,
                         Leaf::Exit(ok) => Reads::settled(ok, "exit"),
-                    });
+                    };
+                    stdin = Some(found);
                 }
-                Ok(Leaf::Reads(stdin.unwrap_or_else(|| Reads::settled(true, ""))))
+                Ok(Leaf::Reads(found))
             }
             Node::Simple(simple) => self.simple(simple, stdin, state),
             _ => Err(self.of.refuse("a list in a pipe or in $( ) is not read here")),
@@ -46,16 +43,16 @@ impl Shell<'_> {
 
     fn simple(
         &self,
-        simple: &Simple<'_>,
+        simple: &Simple,
         stdin: Option<Reads>,
         state: &mut State,
     ) -> Result<Leaf, Wrong> {
         let mut reads = Reads::settled(true, "");
-        let mut own = state.clone();
+        let mut own = *state;
         for (name, raw) in &simple.assigned {
             let value = self.value(raw, state)?;
-            if let Value::Reads(found) = &value {
-                reads = Reads { output: Output::Unknown, ..(**found).clone() };
+            if let Value::Reads(found) = value {
+                reads = Reads { output: Output::Unknown, ..*found };
             }
             own.set(name, value, !simple.words.is_empty());
         }
@@ -63,23 +60,26 @@ impl Shell<'_> {
         for raw in &simple.words {
             self.fields(raw, state, &mut words)?;
         }
-        let starts =
-            |word: &Value| matches!(word, Value::Text(text) if STARTS.contains(&text.as_slice()));
-        let skipped = words.iter().take_while(|word| starts(word)).count();
-        let words = words.get(skipped..).filter(|words| !words.is_empty()).unwrap_or(&words);
+        let mut words = words.as_slice();
+        while let [first, rest @ ..] = words
+            && !rest.is_empty()
+            && STARTS.contains(&first.text())
+        {
+            words = rest;
+        }
         let opened = self.redirected(&simple.redirects, state)?;
         if words.is_empty() {
             // Without a command, they are the shell's.
             state.variables = own.variables;
         } else {
             let stdin = stdin.or_else(|| heard(&simple.redirects, state));
-            match self.command(words, stdin, state, &own)? {
+            match self.command(words, stdin, state, own)? {
                 Leaf::Reads(found) => reads = found,
                 exit @ Leaf::Exit(_) => return Ok(exit),
             }
         }
         if let Some(opened) = opened {
-            reads.expr = opened.choose(reads.expr, Expr::Settled(false, String::new()));
+            reads.expr = opened.choose(reads.expr, Expr::Settled(false, b""));
         }
         put(&simple.redirects, &mut reads, state);
         Ok(Leaf::Reads(reads))
@@ -91,34 +91,37 @@ impl Shell<'_> {
         words: &[Value],
         stdin: Option<Reads>,
         state: &mut State,
-        own: &State,
+        own: State,
     ) -> Result<Leaf, Wrong> {
-        let text = |at: usize| match words.get(at) {
-            Some(Value::Text(text)) => text.as_slice(),
-            _ => b"",
-        };
+        let text = |at: usize| words.get(at).map_or(&b""[..], |word| word.text());
+        let option = text(1);
         match text(0) {
-            b"exit" => return self.exit(text(1), state),
+            b"exit" => return self.exit(option, state),
             b"echo" | b"printf" => {
-                let printed = printed(words).map_or(Output::Unknown, Output::Text);
-                return Ok(Leaf::Reads(Reads { output: printed, ..Reads::settled(true, "echo") }));
+                let output = printed(words).map_or(Output::Unknown, Output::Text);
+                return Ok(Leaf::Reads(Reads { output, ..Reads::settled(true, "echo") }));
             }
             b"set" => {
-                let (sign, letters) = text(1).split_at_checked(1).unwrap_or_default();
-                if !matches!(sign, b"-" | b"+") {
-                    return Err(self.of.wrong(text(1), "set -e"));
+                if !matches!(option, [b'-' | b'+', ..]) {
+                    return Err(self.of.wrong(option, "set -e"));
                 }
-                let on = sign == b"-";
-                if letters.contains(&b'e') || text(2) == b"errexit" {
+                let on = option.starts_with(b"-");
+                if option.contains(&b'e') || text(2) == b"errexit" {
                     state.exits = on;
                 }
-                if letters.contains(&b'u') || text(2) == b"nounset" {
+                if option.contains(&b'u') || text(2) == b"nounset" {
                     state.strict = on;
                 }
             }
             b"export" => {
                 for word in words.get(1..).unwrap_or_default() {
-                    state.export(word);
+                    let word = word.text();
+                    let at = word.iter().position(|byte| *byte == b'=');
+                    let (name, value) =
+                        word.split_at_checked(at.unwrap_or(word.len())).unwrap_or_default();
+                    let known = self.variable(name, state).unwrap_or(Value::Text(b""));
+                    let value = value.get(1..).map_or(known, Value::Text);
+                    state.set(name, value, true);
                 }
             }
             b"exec" => {}
@@ -127,164 +130,145 @@ impl Shell<'_> {
         Ok(Leaf::Reads(Reads::settled(true, "")))
     }
 
-    fn exit(&self, code: &[u8], state: &mut State) -> Result<Leaf, Wrong> {
+    fn exit(&self, code: Bytes, state: &mut State) -> Result<Leaf, Wrong> {
         if !code.iter().all(u8::is_ascii_digit) {
             return Err(self.of.wrong(code, "exit NUMBER"));
         }
         if code.is_empty() {
             return Ok(Leaf::Exit(state.last));
         }
-        state.why = ["exit ", &String::from_utf8_lossy(code)].concat();
+        state.why = join(&[b"exit ", code]);
         Ok(Leaf::Exit(code.iter().all(|byte| *byte == b'0')))
     }
 
     /// A name, with the variables that its process would see.
-    fn called(&self, words: &[Value], stdin: Option<Reads>, own: &State) -> Result<Reads, Wrong> {
+    fn called(&self, words: &[Value], stdin: Option<Reads>, own: State) -> Result<Reads, Wrong> {
         let variable = |name: &[u8]| {
-            let known = own.variables.iter().find(|one| one.0 == name);
             let outer = (self.world.variable)(name);
-            match known {
+            match own.find(name) {
                 // What the process was started with stays exported.
-                Some((_, Value::Text(value), seen)) if *seen || outer.is_some() => {
-                    Some(value.clone())
-                }
+                Some(known) if known.seen || outer.is_some() => Some(known.value.text().to_vec()),
                 _ => outer,
             }
         };
-        call(words, stdin, World { variable: &variable, ..self.world }, self.depth + 1)
+        call(words, stdin, World { variable: &variable, ..self.world }, self.of.depth + 1)
     }
 
     /// The check that a redirection to or from `/dev/tcp/HOST/PORT` is.
     pub fn redirected(
         &self,
-        redirects: &[Redirect<'_>],
+        redirects: &[Redirect],
         state: &mut State,
     ) -> Result<Option<Expr>, Wrong> {
         let mut found = None;
         for one in redirects {
-            if one.socket {
-                // To what nothing opened, nothing can be written.
-                let open = state.socket.as_ref().map(|(to, _)| Expr::Native(vec![to.clone()]));
-                let closed = || Expr::Settled(false, "a closed descriptor".into());
-                found = Some(open.unwrap_or_else(closed));
+            if one.to == To::Tcp {
+                let to = self.value(one.word, state)?.text();
+                let mut parts = to.split(|byte| *byte == b'/').skip(3);
+                let (Some(host), Some(port)) = (parts.next(), parts.next()) else {
+                    return Err(self.of.wrong(to, "/dev/tcp/HOST/PORT"));
+                };
+                state.socket = Some((address("tcp", host, port), b""));
+                state.stdin |= one.from == b'0' && one.both;
             }
-            if !one.tcp {
-                continue;
+            if matches!(one.to, To::Tcp | To::Socket) {
+                found = Some(match state.socket {
+                    Some((to, _)) => Expr::Native(keep([to])),
+                    // To what nothing opened, nothing can be written.
+                    None => Expr::Settled(false, b"a closed descriptor"),
+                });
             }
-            state.stdin |= one.from == b"0";
-            let to = self.text(one.to, state)?;
-            let mut parts = to.splitn(5, |byte| *byte == b'/').skip(3);
-            let (Some(host), Some(port)) = (parts.next(), parts.next()) else {
-                return Err(self.of.wrong(&to, "/dev/tcp/HOST/PORT"));
-            };
-            let target = address(b"tcp://", host, port);
-            found = Some(Expr::Native(vec![target.clone()]));
-            state.socket = Some((target, Vec::new()));
         }
         Ok(found)
     }
 }
 
 /// What is read from `/dev/tcp`, after what was sent to it.
-fn heard(redirects: &[Redirect<'_>], state: &State) -> Option<Reads> {
-    let hears = redirects.iter().any(|one| one.socket && one.sign == b"<&");
-    let (to, sent) = state.socket.as_ref().filter(|_| hears || state.stdin)?;
-    let mut arguments = vec![to.clone()];
+fn heard(redirects: &[Redirect], state: &State) -> Option<Reads> {
+    let hears = redirects.iter().any(|one| one.to == To::Socket && one.reads);
+    let (to, sent) = state.socket.filter(|_| hears || state.stdin)?;
+    let mut arguments = vec![to];
     if !sent.is_empty() {
-        arguments.push(join(&[b"--send=", &escaped(sent)]));
+        arguments.push(join(&[b"--send=", escaped(sent)]));
     }
-    Some(Reads { output: Output::Body(arguments.clone()), ..Reads::native(arguments) })
+    let arguments: &'static [Bytes] = arguments.leak();
+    Some(Reads { expr: Expr::Native(arguments), output: Output::Body(arguments) })
 }
 
 /// Puts an output where the redirections lead.
-fn put(redirects: &[Redirect<'_>], reads: &mut Reads, state: &mut State) {
+fn put(redirects: &[Redirect], reads: &mut Reads, state: &mut State) {
     // The head that wget puts to stderr may be the pipe's by then.
-    let both = redirects.iter().any(|one| one.to == b"1");
+    let both = redirects.iter().any(|one| one.to == To::Stdout);
     for one in redirects {
-        if one.socket
-            && one.sign == b">&"
-            && let (Output::Text(text), Some((_, sent))) = (&reads.output, &mut state.socket)
-        {
-            sent.extend_from_slice(text);
-        }
-        if one.null && one.stdout() && !(both && matches!(reads.output, Output::Head(_))) {
-            reads.output = Output::Text(Vec::new());
+        match (one.to, reads.output, &mut state.socket) {
+            (To::Socket, Output::Text(text), Some((_, sent))) if !one.reads => {
+                *sent = join(&[sent, text]);
+            }
+            (To::Null, Output::Head(_), _) if both => {}
+            (To::Null, ..) if one.from == b'1' => reads.output = Output::Text(b""),
+            _ => {}
         }
     }
 }
 
 impl State {
     /// Sets a variable; those that were exported stay so.
-    pub fn set(&mut self, name: &[u8], value: Value, seen: bool) {
-        let seen = seen || self.variables.iter().any(|one| one.0 == name && one.2);
-        self.variables.retain(|one| one.0 != name);
-        self.variables.push((name.to_vec(), value, seen));
+    pub fn set(&mut self, name: Bytes, value: Value, seen: bool) {
+        let seen = seen || self.find(name).is_some_and(|known| known.seen);
+        self.variables = Some(keep(Variable { name, value, seen, older: self.variables }));
     }
 
-    /// `export NAME`, `export NAME=text`.
-    fn export(&mut self, word: &Value) {
-        let Value::Text(word) = word else { return };
-        match word.iter().position(|byte| *byte == b'=') {
-            Some(at) => {
-                let (name, value) = word.split_at_checked(at).unwrap_or_default();
-                let value = value.get(1..).unwrap_or_default().to_vec();
-                self.set(name, Value::Text(value), true);
-            }
-            None => {
-                let known = self.variables.iter_mut().filter(|one| one.0 == *word);
-                known.for_each(|one| one.2 = true);
-            }
+    /// A variable of the text's own.
+    pub fn find(&self, name: &[u8]) -> Option<&'static Variable> {
+        let mut next = self.variables;
+        while let Some(one) = next.filter(|one| one.name != name) {
+            next = one.older;
         }
+        next
     }
 }
 
-/// What `echo` and `printf` print; `None` when that is a check's output.
-fn printed(words: &[Value]) -> Option<Vec<u8>> {
-    let mut texts: Vec<&[u8]> = Vec::new();
+/// What `echo` and `printf` print; `None` when that is a check's output, or a format with values.
+fn printed(words: &[Value]) -> Option<Bytes> {
+    let mut texts = Vec::new();
     for word in words {
-        let Value::Text(text) = word else { return None };
-        texts.push(text);
+        match word {
+            Value::Text(text) => texts.push(*text),
+            Value::Reads(_) => return None,
+        }
     }
-    let printf = texts.first() == Some(&&b"printf"[..]);
+    let (name, mut texts) = texts.split_first()?;
+    let printf = *name == b"printf";
     let (mut escapes, mut newline) = (printf, !printf);
-    let mut texts = texts.get(1..).unwrap_or_default();
-    while let ([option @ (b"-n" | b"-e" | b"-ne" | b"-en"), rest @ ..], false) = (texts, printf) {
+    while let [option @ (b"-n" | b"-e" | b"-ne" | b"-en"), rest @ ..] = texts
+        && !printf
+    {
         escapes |= option.contains(&b'e');
         newline &= !option.contains(&b'n');
         texts = rest;
     }
-    let mut out = match texts {
-        // A format without a text, or one of the two that only take one.
-        [b"%s\\n", text] if printf => join(&[text, b"\n"]),
-        [b"%s", text] if printf => text.to_vec(),
-        [format] if printf => format.to_vec(),
+    let text = match texts {
+        [b"%s\\n", text] if printf => join(&[text, b"\\n"]),
+        [b"%s", text] | [text] if printf => *text,
         _ if printf => return None,
-        texts => texts.join(&b' '),
+        texts => texts.join(&b' ').leak(),
     };
-    if escapes {
-        out = unescaped(&out);
+    let mut out = Vec::new();
+    let mut rest = text;
+    while let [first, more @ ..] = rest {
+        let (byte, after) = match (first, more) {
+            (b'\\', [b'n', after @ ..]) if escapes => (b'\n', after),
+            (b'\\', [b'r', after @ ..]) if escapes => (b'\r', after),
+            (b'\\', [b't', after @ ..]) if escapes => (b'\t', after),
+            (b'\\', [b'\\', after @ ..]) if escapes => (b'\\', after),
+            (b'%', [b'%', after @ ..]) if printf => (b'%', after),
+            (byte, after) => (*byte, after),
+        };
+        out.push(byte);
+        rest = after;
     }
     if newline {
         out.push(b'\n');
     }
-    Some(out)
-}
-
-/// Text with its backslashes read.
-fn unescaped(text: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::new();
-    let mut rest = text;
-    while let [first, more @ ..] = rest {
-        let (byte, after) = match (first, more) {
-            (b'\\', [b'n', after @ ..]) => (b'\n', after),
-            (b'\\', [b'r', after @ ..]) => (b'\r', after),
-            (b'\\', [b't', after @ ..]) => (b'\t', after),
-            (b'\\', [b'\\', after @ ..]) => (b'\\', after),
-            (b'%', [b'%', after @ ..]) => (b'%', after),
-            (byte, after) => (*byte, after),
-        };
-        plain.push(byte);
-        rest = after;
-    }
-    plain
+    Some(out.leak())
 }

@@ -10,7 +10,7 @@ mod words;
 
 use std::cell::Cell;
 
-use super::expr::{Expr, Output, Reads, Value};
+use super::expr::{Bytes, Expr, Output, Reads, Value};
 use super::{Call, World};
 use crate::text::Wrong;
 use command::Leaf;
@@ -26,17 +26,15 @@ pub fn read(of: &Call<'_>) -> Result<Reads, Wrong> {
     let mut given = false;
     let text = loop {
         match words.next() {
-            Some(b"--" | b"--login" | b"--norc" | b"--noprofile" | b"--posix") => {}
+            Some([b'-', b'-', ..]) => {}
             Some([b'-' | b'+', letters @ ..]) if !letters.is_empty() => {
-                given |= letters.contains(&b'c');
-                state.exits |= letters.contains(&b'e');
-                state.strict |= letters.contains(&b'u');
-                if let Some(other) = letters.iter().find(|letter| !b"celuxifo".contains(letter)) {
-                    return Err(of.wrong(&[b'-', *other], "sh -c TEXT"));
-                }
-                if letters.contains(&b'o') {
-                    let name = words.next().unwrap_or_default();
-                    state.exits |= name == b"errexit";
+                let has = |letter| letters.contains(&letter);
+                given |= has(b'c');
+                let name = if has(b'o') { words.next().unwrap_or_default() } else { b"" };
+                state.exits |= has(b'e') || name == b"errexit";
+                state.strict |= has(b'u') || name == b"nounset";
+                if !letters.iter().all(|letter| b"celuxifo".contains(letter)) {
+                    return Err(of.wrong(letters, "sh -c TEXT"));
                 }
             }
             Some(text) if given => break text,
@@ -44,48 +42,49 @@ pub fn read(of: &Call<'_>) -> Result<Reads, Wrong> {
             None => return Err(of.refuse("want sh -c TEXT")),
         }
     };
-    let shell = Shell { world: of.world, depth: of.depth, ways: Cell::new(WAYS), of };
+    let shell = Shell { world: of.world, ways: Cell::new(WAYS), of };
     let tree = parser::parse(text).map_err(|wrong| of.refuse(&wrong))?;
-    let end: Then<'_> = &|state: State, ok| Ok(Expr::Settled(ok, state.why));
-    let expr = shell.walk(&tree, state, Way { tested: false, exit: end }, end)?;
+    let end: Then<'_> = &|state, ok| Ok(Expr::Settled(ok, state.why));
+    let expr = shell.walk(tree, state, Way { tested: false, exit: end }, end)?;
     // Nothing that was asked for says that it is.
-    if expr == Expr::Settled(true, String::new()) {
+    if expr == Expr::Settled(true, b"") {
         return Err(of.refuse("want a check in it, or true"));
     }
     Ok(Reads { expr, output: Output::Unknown })
 }
 
 /// What the shell knows at one place of the text.
-#[derive(Debug, Clone)]
-pub struct State {
-    /// Name, value, and whether what is called sees it.
-    variables: Vec<(Vec<u8>, Value, bool)>,
+#[derive(Clone, Copy)]
+struct State {
+    variables: Option<&'static Variable>,
     /// `$?` is 0.
     last: bool,
     /// What settled it.
-    why: String,
+    why: Bytes,
     /// `set -e`.
     exits: bool,
     /// `set -u`.
     strict: bool,
     /// What `exec 3<>/dev/tcp/HOST/PORT` opened, and the text sent to it.
-    socket: Option<(Vec<u8>, Vec<u8>)>,
+    socket: Option<(Bytes, Bytes)>,
     /// It is stdin as well: `0<>/dev/tcp/HOST/PORT`.
     stdin: bool,
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self {
-            variables: Vec::new(),
-            last: true,
-            why: String::new(),
-            exits: false,
-            strict: false,
-            socket: None,
-            stdin: false,
-        }
+        let (last, exits, strict, stdin) = (true, false, false, false);
+        Self { variables: None, last, why: b"", exits, strict, socket: None, stdin }
     }
+}
+
+/// A variable; those that were set before, one of the same name among them.
+struct Variable {
+    name: Bytes,
+    value: Value,
+    /// Whether what is called sees it.
+    seen: bool,
+    older: Option<&'static Variable>,
 }
 
 /// What follows, by whether what stands before was healthy.
@@ -102,7 +101,6 @@ struct Way<'t> {
 
 struct Shell<'s> {
     world: World<'s>,
-    depth: u8,
     ways: Cell<u32>,
     of: &'s Call<'s>,
 }
@@ -110,59 +108,48 @@ struct Shell<'s> {
 impl Shell<'_> {
     fn walk(
         &self,
-        node: &Node<'_>,
-        state: State,
+        node: Node,
+        mut state: State,
         way: Way<'_>,
         then: Then<'_>,
     ) -> Result<Expr, Wrong> {
         let tested = Way { tested: true, ..way };
         match node {
-            Node::Seq(a, b) => self.walk(a, state, way, &|state, _| self.walk(b, state, way, then)),
-            Node::And(a, b) => self.walk(a, state, tested, &|state, ok| match ok {
-                true => self.walk(b, state, way, then),
-                false => then(state, false),
-            }),
-            Node::Or(a, b) => self.walk(a, state, tested, &|state, ok| match ok {
-                true => then(state, true),
-                false => self.walk(b, state, way, then),
-            }),
-            Node::Not(a) => self.walk(a, state, tested, &|state, ok| then(state, !ok)),
-            Node::If(a, yes, no) => self.walk(a, state, tested, &|state, ok| match (ok, no) {
-                (true, _) => self.walk(yes, state, way, then),
-                (false, Some(no)) => self.walk(no, state, way, then),
-                (false, None) => then(state, true),
-            }),
-            Node::Group(inner, redirects) if redirects.is_empty() => {
-                self.walk(inner, state, way, then)
-            }
-            Node::Sub(inner, redirects) if redirects.is_empty() => {
-                let outer = state.clone();
-                let back: Then<'_> = &|state: State, ok| {
-                    then(State { why: state.why, last: ok, ..outer.clone() }, ok)
-                };
-                self.walk(inner, state, Way { exit: back, ..way }, back)
-            }
-            Node::Group(inner, redirects) | Node::Sub(inner, redirects) => {
-                let mut state = state;
-                let opened = self.redirected(redirects, &mut state)?;
-                let way = Way { tested: true, ..way };
-                match opened {
-                    None => self.walk(inner, state, way, then),
-                    Some(expr) => self.fork(expr, state, way, &|state, ok| match ok {
-                        true => self.walk(inner, state, way, then),
-                        false => then(state, false),
-                    }),
-                }
-            }
             Node::Empty => then(state, true),
-            Node::Pipe(_) | Node::Simple(_) => {
-                let mut state = state;
-                let found = self.leaf(node, None, &mut state)?;
-                match found {
-                    Leaf::Exit(code) => (way.exit)(state, code),
-                    Leaf::Reads(reads) => self.fork(reads.expr, state, way, then),
-                }
+            Node::Seq([a, b]) => {
+                self.walk(*a, state, way, &|state, _| self.walk(*b, state, way, then))
             }
+            Node::And([a, b]) | Node::Or([a, b]) => {
+                let and = matches!(node, Node::And(_));
+                self.walk(*a, state, tested, &|state, ok| match ok == and {
+                    true => self.walk(*b, state, way, then),
+                    false => then(state, ok),
+                })
+            }
+            Node::Not(a) => self.walk(*a, state, tested, &|state, ok| then(state, !ok)),
+            Node::If([a, yes, no]) => self.walk(*a, state, tested, &|state, ok| {
+                self.walk(if ok { *yes } else { *no }, state, way, then)
+            }),
+            Node::Group(inner, redirects) | Node::Sub(inner, redirects) => {
+                let outer = state;
+                let sub = matches!(node, Node::Sub(..));
+                // What a list in ( ) sets and where it exits ends with it.
+                let back: Then<'_> = &|state, ok| {
+                    let (why, last) = (state.why, ok);
+                    then(if sub { State { why, last, ..outer } } else { state }, ok)
+                };
+                let exit = if sub { back } else { way.exit };
+                let opened = self.redirected(redirects, &mut state)?;
+                let opened = opened.unwrap_or(Expr::Settled(true, b""));
+                self.fork(opened, state, tested, &|state, ok| match ok {
+                    true => self.walk(*inner, state, Way { exit, ..way }, back),
+                    false => then(state, false),
+                })
+            }
+            Node::Pipe(_) | Node::Simple(_) => match self.leaf(node, None, &mut state)? {
+                Leaf::Exit(code) => (way.exit)(state, code),
+                Leaf::Reads(reads) => self.fork(reads.expr, state, way, then),
+            },
         }
     }
 
@@ -176,19 +163,16 @@ impl Shell<'_> {
     ) -> Result<Expr, Wrong> {
         let left = self.ways.get().checked_sub(1);
         self.ways.set(left.ok_or_else(|| self.of.refuse("want a shorter text"))?);
-        let go = |mut state: State, ok: bool| {
+        let go = |mut state: State, ok| {
             state.last = ok;
-            match !ok && state.exits && !way.tested {
-                true => (way.exit)(state, false),
-                false => then(state, ok),
-            }
+            let then = if !ok && state.exits && !way.tested { way.exit } else { then };
+            then(state, ok)
         };
         if let Expr::Settled(ok, why) = expr {
             state.why = why;
             return go(state, ok);
         }
-        state.why = String::new();
-        let yes = go(state.clone(), true)?;
-        Ok(expr.choose(yes, go(state, false)?))
+        state.why = b"";
+        Ok(expr.choose(go(state, true)?, go(state, false)?))
     }
 }

@@ -1,0 +1,185 @@
+//! From a call by name to what is run, or to the words of `--explain`.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+use std::time::Duration;
+
+use super::expr::{Bytes, Expr};
+use super::{OWN, World, find, read};
+use crate::checks::TIMEOUT;
+use crate::cli::expand::Env;
+use crate::cli::{self, Command};
+use crate::file;
+use crate::input::Usage;
+use crate::plan::{self, Plan};
+use crate::text::contains;
+
+/// The most that is read of a `$(cat FILE)`.
+const FILE: usize = 65_536;
+
+/// A call by one of our names.
+pub struct Named {
+    /// The name, and what it was given.
+    words: Vec<Vec<u8>>,
+    /// `--explain`
+    explains: bool,
+}
+
+impl Named {
+    /// `argv`, the program's name included, when that name or the first argument is one of ours;
+    /// `--explain` may stand in front of it.
+    pub fn of(argv: &[OsString]) -> Option<Self> {
+        let (called, mut given) = argv.split_first()?;
+        let explains = given.first().is_some_and(|first| first == "--explain");
+        if explains {
+            given = given.get(1..).unwrap_or_default();
+        }
+        // Its own name is no drop-in, whatever path it has.
+        let known =
+            |word: &OsString| find(word.as_bytes()).map(|row| row.1).filter(|name| *name != OWN);
+        let mut words = Vec::new();
+        match known(called) {
+            Some(name) => words.push(name.into()),
+            None => {
+                let first = given.first()?;
+                known(first).filter(|name| first.as_bytes() == name.as_bytes())?;
+            }
+        }
+        for word in given {
+            words.push(word.as_bytes().to_vec());
+        }
+        Some(Self { words, explains })
+    }
+
+    /// How long files may be waited for before anything is checked: those of `$(cat FILE)`.
+    pub fn waits(&self) -> Option<Duration> {
+        let reads = |word: &Vec<u8>| contains(word, b"$(") || word.contains(&b'`');
+        self.words.iter().any(reads).then_some(TIMEOUT)
+    }
+
+    /// What it amounts to.
+    pub fn command(self, env: Env<'_>) -> Result<Command, Usage> {
+        command(self.words, self.explains, env)
+    }
+}
+
+fn command(words: Vec<Vec<u8>>, explains: bool, env: Env<'_>) -> Result<Command, Usage> {
+    let world = World {
+        variable: &|name| env(OsStr::from_bytes(name)).map(OsString::into_vec),
+        file: &|path| file::read(Path::new(OsStr::from_bytes(path)), FILE).ok(),
+    };
+    let found = read(words, world)?;
+    if let Expr::Own(words) = found {
+        return cli::parse(arguments(words, false), env);
+    }
+    let mut secrets = Vec::new();
+    let expr = planned(found, env, &mut secrets)?;
+    if !explains {
+        return Ok(Command::Run(Plan { expr, wait: None, secrets }, cli::Output::default()));
+    }
+    let mut told = Told { all: None, words: Vec::new() };
+    if !told.tell(found, None) {
+        let no = "--explain: no single native command line is the same; want its checks one by one";
+        return Err(Usage::new(no));
+    }
+    if told.all == Some(false) {
+        told.words.push("--any".into());
+    }
+    Ok(Command::Explain(told.words))
+}
+
+/// The checks of `expr`, made of their arguments.
+fn planned(expr: Expr, env: Env<'_>, secrets: &mut Vec<Vec<u8>>) -> Result<plan::Expr, Usage> {
+    let (words, own) = match expr {
+        Expr::Native(words) => (words, false),
+        Expr::Own(words) => (words, true),
+        Expr::Settled(healthy, why) => {
+            let always = if healthy { "always healthy: " } else { "always unhealthy: " };
+            let why = [always, &String::from_utf8_lossy(why)].concat();
+            return Ok(plan::Expr::Settled(healthy, why));
+        }
+        Expr::Not(inner) => {
+            return Ok(plan::Expr::Not(Box::new(planned(*inner, env, secrets)?)));
+        }
+        Expr::Within(time, inner) => {
+            return Ok(plan::Expr::Within(time, Box::new(planned(*inner, env, secrets)?)));
+        }
+        Expr::And([a, b]) | Expr::Or([a, b]) => {
+            let pair = vec![planned(*a, env, secrets)?, planned(*b, env, secrets)?];
+            return Ok(match expr {
+                Expr::And(_) => plan::Expr::And(pair),
+                _ => plan::Expr::Or(pair),
+            });
+        }
+    };
+    match cli::parse(arguments(words, !own), env)? {
+        Command::Run(Plan { expr, wait: None, secrets: mut more }, _) => {
+            secrets.append(&mut more);
+            Ok(expr)
+        }
+        _ => Err(Usage::new("want checks alone in a list: no --wait, no --help")),
+    }
+}
+
+/// As the product reads them: its own `${...}` is none of a shell's text (`literal`).
+fn arguments(words: &[Bytes], literal: bool) -> Vec<OsString> {
+    let mut all = Vec::new();
+    for word in words {
+        let mut out = Vec::new();
+        let mut rest = *word;
+        while let [first, more @ ..] = rest {
+            if literal && rest.starts_with(b"${") {
+                out.push(b'$');
+            }
+            out.push(*first);
+            rest = more;
+        }
+        all.push(OsString::from_vec(out));
+    }
+    all
+}
+
+/// One command line that is the same.
+struct Told {
+    words: Vec<OsString>,
+    /// Whether its checks are joined by `&&`, once that is known.
+    all: Option<bool>,
+}
+
+impl Told {
+    /// Adds `expr`, where that can be.
+    fn tell(&mut self, expr: Expr, time: Option<Duration>) -> bool {
+        match expr {
+            Expr::Native(given) => {
+                self.words.append(&mut arguments(given, true));
+                let bound = given.iter().any(|one| one.starts_with(b"--timeout"));
+                if let Some(time) = time.filter(|_| !bound) {
+                    let ms = time.as_millis().to_string();
+                    self.words.push(["--timeout=", &ms, "ms"].concat().into());
+                }
+                true
+            }
+            Expr::Own(given) => {
+                self.words.append(&mut arguments(given, false));
+                true
+            }
+            Expr::Not(Expr::Native([file] | [file, b"--file-type=file"]))
+                if file.starts_with(b"file:") =>
+            {
+                self.words.append(&mut arguments(&[file, b"--absent"], true));
+                true
+            }
+            Expr::And([a, b]) | Expr::Or([a, b]) => {
+                let and = matches!(expr, Expr::And(_));
+                self.all.replace(and).is_none_or(|known| known == and)
+                    && self.tell(*a, time)
+                    && self.tell(*b, time)
+            }
+            Expr::Within(shorter, inner) => {
+                self.tell(*inner, Some(time.map_or(shorter, |time| time.min(shorter))))
+            }
+            Expr::Not(_) | Expr::Settled(..) => false,
+        }
+    }
+}
