@@ -120,7 +120,7 @@ fn requests_are_what_the_specification_says() {
     let version = env!("CARGO_PKG_VERSION");
     let sent = |args: &[&str]| {
         let (port, requests) = records(ok);
-        let target = format!("http://localhost:{port}/a?b=c#d");
+        let target = format!("http://localhost:{port}/a?b=c");
         check(&[&[target.as_str()], args].concat()).healthy("200");
         requests.recv().expect("a request").replace(&port.to_string(), "PORT")
     };

@@ -376,12 +376,12 @@ fn mixed_runs() {
     let run = check(&["-e", "ok", &http, "file:///proc/version"]);
     assert_eq!(run.code, Some(1), "{run:?}");
     assert!(
-        run.out.starts_with("healthy: http") && run.out.contains("\nunhealthy: file"),
+        run.out.starts_with("unhealthy: file") && run.out.contains("\nhealthy: http"),
         "{run:?}"
     );
     let run = check(&[&http, &refused, "pid:1"]);
     assert_eq!(run.code, Some(1), "{run:?}");
-    assert!(run.out.contains(&format!("\nunhealthy: {refused}")), "{run:?}");
+    assert!(run.out.starts_with(&format!("unhealthy: {refused}")), "{run:?}");
     assert_eq!(check(&["--any", &refused, "file:///none", "pid:1"]).code, Some(0));
     assert_eq!(check(&["--any", &refused, "file:///none", "pid:4194303"]).code, Some(1));
     let json = check(&["-o", "json", "pid:1", "file:///none"]);
@@ -446,7 +446,7 @@ fn listening_is_what_the_kernel_says_and_not_what_a_name_does() {
     // A kernel, or a sandbox, that does not answer: /proc is asked, and the line says so.
     let refused = |target: &str| {
         let mut command = Command::new("strace");
-        command.args(["-o", "/dev/null", "-e", "inject=socket:error=EAFNOSUPPORT"]);
+        command.args(["-f", "-o", "/dev/null", "-e", "inject=socket:error=EAFNOSUPPORT"]);
         run(command.arg(exe()).arg(target))
     };
     let by_proc = "as /proc/net has it: the kernel did not answer";
@@ -498,8 +498,9 @@ fn nothing_is_connected_to_and_nothing_started() {
             .iter()
             .filter(|call| !call.contains("/proc/") && !call.contains("</proc"))
             .count();
+        // The thread that may be left behind is a dozen of these.
         if args.len() < all.len() {
-            assert!(counted <= 40, "{args:?}: {counted} system calls: {calls:#?}");
+            assert!(counted <= 52, "{args:?}: {counted} system calls: {calls:#?}");
         }
     }
 }
@@ -522,7 +523,8 @@ fn nothing_is_left_behind() {
     }
     // The probe of the probe: what does leave something is seen.
     let copies = traced(&folder, &["--install", &folder.path("probe")]);
-    assert!(copies.iter().any(|call| call.contains("O_CREAT")), "{copies:?}");
+    let leaves = |call: &String| call.contains("O_TMPFILE") || call.contains("O_CREAT");
+    assert!(copies.iter().any(leaves), "{copies:?}");
 }
 
 #[test]

@@ -227,7 +227,7 @@ fn a_link_local_address_has_its_zone() {
     let hosts = "fe80::7%d0 link\nfe80::7%none astray\n";
     let folder = etc("zones", &[("hosts", hosts), ("resolv.conf", "nameserver fe80::7%d0\n")]);
     let link = "ip link add d0 index 70 type veth peer name d1; ip link set d0 up; \
-                ip link set d1 up; ip -6 addr add fe80::7/64 dev d0 nodad;";
+                ip link set d1 up; sysctl -qw net.ipv6.conf.d0.accept_dad=0; ip -6 addr add fe80::7/64 dev d0 nodad;";
     let refused = "connecting to [fe80::7%70]:1: Connection refused";
     for host in ["[fe80::7%25d0]", "[fe80::7%d0]", "[fe80::7%70]", "link"] {
         alone(&folder, &format!("{link} \"$X\" tcp://{host}:1")).unhealthy(refused);

@@ -40,7 +40,13 @@ fn files_are_read_before_anything_is_connected() {
         for (option, file) in [("--cacert", "/none"), ("--cert", "/none")] {
             args.truncate(1 + usize::from(tls.is_some()));
             args.extend([option, file]);
-            check(&args).unhealthy("opening /none: No such file or directory (os error 2)");
+            let run = check(&args);
+            assert_eq!((run.code, run.err.as_str()), (Some(1), ""), "{run:?}");
+            let words = format!(
+                "opening \"/none\" ({option}): No such file or directory (os error 2): \
+                 its folder is there\n"
+            );
+            assert!(run.out.starts_with("healthcheck: ") && run.out.ends_with(&words), "{run:?}");
             let seen = listener.accept().map_err(|error| error.kind());
             assert!(matches!(seen, Err(std::io::ErrorKind::WouldBlock)), "{args:?} {seen:?}");
         }
