@@ -359,9 +359,9 @@ fn flavours_have_everything_but_what_the_readme_says() {
     };
     assert_eq!(in_order(refused), in_order(secure().into_iter().map(String::from).collect()));
     for (exe, features) in [
-        (exe(), "tls services"),
+        (exe(), "tls services drop-in"),
         (plain, "services"),
-        (flavour("loopback"), "tls services loopback-only"),
+        (flavour("loopback"), "tls services drop-in loopback-only"),
     ] {
         let version = run(Command::new(exe).arg("--version").env_clear()).out;
         assert!(version.contains(&format!("\nfeatures: {features}\n")), "{version}");
