@@ -226,7 +226,7 @@ class Compose(unittest.TestCase):
             self.assertRegex(project.up(ok=False), r"dependency failed to start: container \S+-php-1 is unhealthy")
             self.assertEqual(project.container("nginx")["State"]["Status"], "created")
             output = project.until("php", "unhealthy")
-            self.assertRegex(output, r"\Aunhealthy: fcgi://localhost/ping: connecting to 127.0.0.1:9000: Connection refused \(os error 111\)\n\Z")
+            self.assertRegex(output, r"\Aunhealthy: fcgi://localhost/ping: connecting to 127.0.0.1:9000: Connection refused \(os error 111\): listening here: .*\[::\]:9001\n\Z")
 
     def test_a_worker_and_its_heartbeat(self):
         services = {"probe": {"image": standin.release()}, "worker": {"image": standin.busybox()}}

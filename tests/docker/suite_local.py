@@ -58,7 +58,7 @@ class Local(unittest.TestCase):
         # Docker's own start of a probe needs some of the memory too, so it is not filled to the brim.
         made = image('CMD ["/part", "fill", "26", "8"]', healthcheck("memory:", "--max-used", "70%"))
         with Container(made, options=["--memory-swap", "32m"], limits=[*NOTHING[:-1], "32m"]) as container:
-            self.assertRegex(container.until("healthy")["Output"], r"\Ahealthy: memory:+ .* of 32 MiB \(.*%\) used in \d+ ms\n\Z")
+            self.assertRegex(container.until("healthy")["Output"], r"\Ahealthy: memory:+ .* of 32 MiB \(.*%\) used, of the cgroup's limit in \d+ ms\n\Z")
             entry = container.until("unhealthy")
             self.assertEqual(entry["ExitCode"], 1)
             self.assertRegex(entry["Output"], r"\Aunhealthy: memory:+ used .* of 32 MiB \(.*%\), want at most 70 ?%\n\Z")

@@ -78,7 +78,7 @@ class Podman(unittest.TestCase):
         self.start("long", "localhost/docker", "--health-cmd", command)
         code, output = self.asked("long")
         self.assertEqual((code, len(output)), (0, 500), output)
-        self.assertRegex(output, r"\Ahealthy: http://localhost:8080/healthz: 200 OK in [\d.]+ m?s\nunhealthy: http://localhost:8080/x+")
+        self.assertRegex(output, r"\Aunhealthy: http://localhost:8080/x+")
         none = self.podman("healthcheck", "run", "oci", ok=False)
         self.assertIn("has no defined healthcheck", none.stdout + none.stderr)
 
