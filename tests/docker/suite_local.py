@@ -61,4 +61,4 @@ class Local(unittest.TestCase):
             self.assertRegex(container.until("healthy")["Output"], r"\Ahealthy: memory:+ .* of 32 MiB \(.*%\) used, of the cgroup's limit in \d+ ms\n\Z")
             entry = container.until("unhealthy")
             self.assertEqual(entry["ExitCode"], 1)
-            self.assertRegex(entry["Output"], r"\Aunhealthy: memory:+ used .* of 32 MiB \(.*%\), want at most 70 ?%\n\Z")
+            self.assertRegex(entry["Output"], r"\Aunhealthy: memory:+ used .* of 32 MiB \(.*%\), want at most 70 ?%: of the cgroup's limit\n\Z")
