@@ -40,6 +40,18 @@ impl Run {
         self
     }
 
+    /// A fault of the set-up, not of the service: exit code 1, nothing on stderr, one line on stdout.
+    #[track_caller]
+    pub fn setup(&self, part: &str) -> &Self {
+        assert_eq!((self.code, self.err.as_str()), (Some(1), ""), "{self:?}");
+        assert!(
+            self.out.starts_with("healthcheck: ") && self.out.contains(part),
+            "{part:?}: {self:?}"
+        );
+        assert_eq!(self.out.matches('\n').count(), 1, "{self:?}");
+        self
+    }
+
     /// A usage error: exit code 1, nothing on stdout, one line with this in it on stderr.
     #[track_caller]
     pub fn usage(&self, part: &str) -> &Self {
