@@ -53,7 +53,7 @@ impl Check for Dns {
             let wanted = value::utf8(value)?;
             TYPES.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).ok_or_else(|| {
                 let known: Vec<&str> = TYPES.iter().map(|(name, _)| *name).collect();
-                format!("one of {} is wanted", known.join(" ")).into()
+                format!("one of {} is wanted", known.join(" ")).into() // not a verdict
             })
         })?;
         Ok(Self {

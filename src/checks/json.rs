@@ -53,6 +53,7 @@ impl Wanted {
     /// `POINTER=VALUE`, `POINTER=VALUE|VALUE`, and of numbers `POINTER<VALUE` and the like. The first
     /// operator ends the pointer; behind a backslash it is part of a key, as `|` is of a value.
     pub fn parse(given: &[u8]) -> Result<Self, Wrong> {
+        // not a verdict
         const WANT: &str = "POINTER=VALUE is wanted, with a pointer of RFC 6901: /status=UP";
         let mut rest = value::utf8(given)?;
         let (mut pointer, mut tokens) = (String::new(), Vec::<String>::new());
@@ -73,6 +74,7 @@ impl Wanted {
                     token.push(match code {
                         Some('0') => '~',
                         Some('1') => '/',
+                        // not a verdict
                         _ => return Err("~0 or ~1 is wanted where the pointer has a ~".into()),
                     });
                     pointer.extend(code);
@@ -88,7 +90,7 @@ impl Wanted {
         };
         let compares = !matches!(operator, Operator::Equal | Operator::Unequal);
         if compares && Number::parse(text.as_bytes()).is_none() {
-            return Err(["a number is wanted behind ", sign].concat().into());
+            return Err(["a number is wanted behind ", sign].concat().into()); // not a verdict
         }
         let want = if operator == Operator::Equal { text } else { rest };
         Ok(Self { pointer, tokens, operator, values, want: want.to_owned() })

@@ -79,10 +79,11 @@ impl Endpoint {
         if let Some(name) = value.strip_prefix(b"unix:") {
             return UnixName::parse(name).map(Endpoint::Unix);
         }
+        // not a verdict
         let text = str::from_utf8(value).map_err(|_| "HOST:PORT or unix:/path.sock is wanted")?;
         match target::split_port(text)? {
             (host, Some(port)) => Ok(Endpoint::Inet(host, port)),
-            (_, None) => Err("HOST:PORT or unix:/path.sock is wanted".into()),
+            (_, None) => Err("HOST:PORT or unix:/path.sock is wanted".into()), // not a verdict
         }
     }
 }

@@ -41,7 +41,7 @@ impl Family {
             (false, false) => Ok(Family::Both),
             (true, false) => Ok(Family::V4),
             (false, true) => Ok(Family::V6),
-            (true, true) => Err(Usage::new("-4 and -6 exclude each other")),
+            (true, true) => Err(Usage::new("-4 and -6 exclude each other")), // not a verdict
         }
     }
 

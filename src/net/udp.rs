@@ -38,6 +38,7 @@ impl Peer {
     ) -> Result<SocketAddr, Failure> {
         let (host, port) = match &self.endpoint {
             Endpoint::Inet(host, port) => (host, *port),
+            // not a verdict
             Endpoint::Unix(_) => return Err(attempt.protocol("UDP has no Unix socket")),
         };
         let mut open = Vec::new();

@@ -330,9 +330,10 @@ fn is(name: &str, known: &str) -> bool {
 
 fn method(value: &[u8]) -> Result<String, Wrong> {
     match value::utf8(value)? {
+        // not a verdict
         "CONNECT" => Err("a method other than CONNECT is wanted: that one opens tunnels".into()),
         text if value::is_token(text) => Ok(text.to_owned()),
-        _ => Err("a method is wanted: GET, HEAD, POST, ...".into()),
+        _ => Err("a method is wanted: GET, HEAD, POST, ...".into()), // not a verdict
     }
 }
 
@@ -340,6 +341,7 @@ fn method(value: &[u8]) -> Result<String, Wrong> {
 fn header(given: &[u8]) -> Result<(String, String), Wrong> {
     let (name, value) = value::header(given)?;
     if ["content-length", "transfer-encoding"].iter().any(|own| name.eq_ignore_ascii_case(own)) {
+        // not a verdict
         return Err(format!("{name} follows from --data and is not wanted here").into());
     }
     Ok((name, value))
@@ -348,6 +350,7 @@ fn header(given: &[u8]) -> Result<(String, String), Wrong> {
 /// The body as given; with curl an `@` in front is a file's name, which here would be sent.
 fn body(value: &[u8]) -> Result<Vec<u8>, Wrong> {
     match value {
+        // not a verdict
         [b'@', ..] => Err("${file:/path} is wanted for what stands in a file".into()),
         value => Ok(value.to_vec()),
     }
@@ -356,7 +359,7 @@ fn body(value: &[u8]) -> Result<Vec<u8>, Wrong> {
 fn credentials(value: &[u8]) -> Result<String, Wrong> {
     let text = value::utf8(value)?;
     if split_once(text, b':').is_none() || text.bytes().any(|b| b < b' ' || b == 0x7f) {
-        return Err("USER:PASS without control characters is wanted".into());
+        return Err("USER:PASS without control characters is wanted".into()); // not a verdict
     }
     Ok(text.to_owned())
 }

@@ -88,6 +88,7 @@ fn room(given: &[u8]) -> Result<Room, Wrong> {
         true => Percent::parse(given).map(Room::Percent),
         false => value::size(given)
             .map(Room::Bytes)
+            // not a verdict
             .map_err(|_| "a size or percentage is wanted: 64KiB, 1GiB, 10MB, 5%".into()),
     }
 }

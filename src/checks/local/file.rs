@@ -185,6 +185,6 @@ fn file_type(given: &[u8]) -> Result<FileType, Wrong> {
         b"directory" => Ok(FileType::Directory),
         b"socket" => Ok(FileType::Socket),
         b"fifo" => Ok(FileType::Fifo),
-        _ => Err("file, directory, socket or fifo is wanted".into()),
+        _ => Err("file, directory, socket or fifo is wanted".into()), // not a verdict
     }
 }

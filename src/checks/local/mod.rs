@@ -60,7 +60,7 @@ fn word(kind: FileType) -> &'static str {
         FileType::Fifo => "FIFO",
         FileType::Socket => "socket",
         FileType::CharacterDevice => "character device",
-        FileType::BlockDevice => "block device",
+        FileType::BlockDevice => "block device", // not a verdict: part of one
         _ => "unknown",
     }
 }

@@ -36,6 +36,7 @@ impl Check for Pid {
             [b'/', ..] => Ok(Pid::File(target.absolute_path()?.to_vec())),
             given => match pid(given) {
                 Ok(pid) => Ok(Pid::Number(pid)),
+                // not a verdict
                 Err(got) => Err(target.wrong(&format!("{got}, want pid:1234 or pid:///path"))),
             },
         }

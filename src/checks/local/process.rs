@@ -247,7 +247,7 @@ fn by(given: &[u8]) -> Result<By, Wrong> {
         b"name" => Ok(By::Name),
         b"part" => Ok(By::Part),
         b"arguments" => Ok(By::Arguments),
-        _ => Err("name, part or arguments is wanted".into()),
+        _ => Err("name, part or arguments is wanted".into()), // not a verdict
     }
 }
 

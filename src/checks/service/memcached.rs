@@ -26,7 +26,7 @@ impl Check for Memcached {
         let answer = once(&self.0, attempt, b"version\r\nquit\r\n", what, &reply)?;
         match answer.as_str() {
             // With `-Y FILE`, before a user has shown a password: a server that asks is up.
-            "CLIENT_ERROR unauthenticated" => Healthy::saw("up, wants a password"),
+            "CLIENT_ERROR unauthenticated" => Healthy::saw("up, wants a password"), // not a verdict
             answer if answer.starts_with("VERSION ") => Healthy::saw(answer),
             answer => Err(answered("version", answer, "VERSION")),
         }

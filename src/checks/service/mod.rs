@@ -82,6 +82,7 @@ fn ask<T>(
 fn or_tls(failure: Failure, talk: &Conversation<'_>, peer: &Peer, scheme: &str) -> Failure {
     match peer.tls {
         None if talk.is_mute() && !scheme.is_empty() => {
+            // not a verdict: part of one
             failure.with(&["want ", scheme, ":// if the server speaks TLS"].concat())
         }
         _ => failure,
@@ -105,6 +106,7 @@ fn line(bytes: &[u8], starts: &[&str], wrong: &str) -> Decoded<String> {
 
 /// A refusal in the server's words: `PING answered "LOADING ...", want PONG`.
 fn answered(what: &str, answer: &str, want: &str) -> Failure {
+    // not a verdict: part of one
     Failure::mismatch(what, &["answered \"", &quote(answer.as_bytes()), "\""].concat(), want)
 }
 

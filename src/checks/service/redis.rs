@@ -81,6 +81,7 @@ impl Redis {
             if answer.strip_prefix('+') != Some(want) {
                 // What follows repeats the arguments, the password among them.
                 let said =
+                    // not a verdict: part of one
                     split_once_str(&answer, ", with args").map_or(&*answer, |(said, _)| said);
                 return Err(answered(name, said.trim_start_matches('-'), want));
             }

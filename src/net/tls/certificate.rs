@@ -163,7 +163,7 @@ fn distinguished_name(name: &[u8]) -> String {
         }
     }
     match text.is_empty() {
-        true => "(no name)".to_owned(),
+        true => "(no name)".to_owned(), // not a verdict: part of one
         // A name may be as long as it likes; its first 200 bytes are enough.
         false => quote(text.as_bytes()),
     }

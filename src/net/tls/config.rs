@@ -40,6 +40,7 @@ impl Trust {
 }
 
 fn contradiction(target: &Target, flag: Flag) -> Usage {
+    // not a verdict
     target.wrong(&format!("--insecure verifies nothing: want it or {}, not both", flag.spelled()))
 }
 
@@ -58,6 +59,7 @@ impl Identity {
         match (options.path(Flag::Cert)?, options.path(Flag::Key)?) {
             (Some(cert), key) => Ok(Some(Self { key: key.unwrap_or_else(|| cert.clone()), cert })),
             (None, Some(_)) => {
+                // not a verdict
                 Err(target.wrong("--key: its certificate is wanted too: --cert FILE"))
             }
             (None, None) => Ok(None),

@@ -42,7 +42,7 @@ impl Tls {
             let name =
                 std::str::from_utf8(name).ok().and_then(|name| ServerName::try_from(name).ok());
             name.map(|name| name.to_owned())
-                .ok_or_else(|| "a DNS name or an IP address is wanted".into())
+                .ok_or_else(|| "a DNS name or an IP address is wanted".into()) // not a verdict
         })?;
         let name = match (named, host) {
             (Some(name), _) => name,

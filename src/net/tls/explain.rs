@@ -152,7 +152,7 @@ pub(super) fn suite(suite: Option<CipherSuite>) -> &'static str {
         Some(CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384) => "ECDHE-ECDSA-AES-256-GCM",
         Some(CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256) => "ECDHE-RSA-AES-128-GCM",
         Some(CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384) => "ECDHE-RSA-AES-256-GCM",
-        _ => "unknown suite",
+        _ => "unknown suite", // not a verdict: part of one
     }
 }
 
@@ -162,7 +162,7 @@ pub(super) fn group(group: Option<NamedGroup>) -> &'static str {
         Some(NamedGroup::X25519) => "X25519",
         Some(NamedGroup::secp256r1) => "P-256",
         Some(NamedGroup::secp384r1) => "P-384",
-        _ => "unknown group",
+        _ => "unknown group", // not a verdict: part of one
     }
 }
 

@@ -197,7 +197,7 @@ impl<S> fmt::Display for Session<S> {
         let group = self.tls.negotiated_key_exchange_group().map(|group| group.name());
         let alpn = self.alpn().map_or("none".into(), String::from_utf8_lossy);
         let version = match self.tls.protocol_version() {
-            Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+            Some(ProtocolVersion::TLSv1_3) => "TLS 1.3", // not a verdict: part of one
             _ => "TLS 1.2",
         };
         let (suite, group) = (explain::suite(suite), explain::group(group));

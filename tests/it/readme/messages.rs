@@ -35,57 +35,21 @@ fn page(source: &str) -> Option<&'static str> {
     kind.map(|kind| kind.page).or_else(other)
 }
 
-/// Says nothing about a check's fault: errors of the command line, which explain themselves and
-/// are told by these words; what `--verbose` prints; tables of names.
+/// Stands beside a literal that is no check's fault, or above its line: an error of the command line,
+/// which explains itself, what `--verbose` prints, what goes over the wire, a part of a message.
+const MARK: &str = "// not a verdict";
+
+/// Says nothing about a check's fault by its form: the grammar of the command line's errors, and
+/// tables of names.
 fn is_no_verdict(literal: &str) -> bool {
-    const PARTS: &[&str] = &[
-        " is wanted",
-        "does not take",
-        "exclude each other",
-        "is not wanted here",
-        "UDP has no Unix socket",
-        "verifies nothing: want it or",
-        "its certificate is wanted too",
-        // Of the command line too: `pid:x, want pid:1234 or pid:///path`.
-        "want pid:1234",
-        // --verbose.
-        "request: ",
-        "response: ",
-        "***",
-        "; issued by ",
-        "(no name)",
-        "unknown suite",
-        "unknown group",
-        // The wire.
-        "CONNECT {",
-        "Basic ",
-        "CLIENT_ERROR unauthenticated",
-        // For the fuzzers.
-        "all of it is used",
-        "the valid answer is refused",
-        "pass for the whole",
-        "more than there is was used",
-        // Parts of messages, or the names of things.
-        "the names of RFC 9113",
-        "block device",
-        "a folder",
-        "a parent",
-        "private key",
-        "TLS 1.3",
-        "answered \"",
-        ":// if the server speaks TLS",
-        ", with args",
-        "with another message",
-    ];
     let is_table = literal.split(' ').count() > 3
         && literal.bytes().all(|byte| byte.is_ascii_uppercase() || b"_ 1".contains(&byte));
-    literal.starts_with("want ")
-        || literal.starts_with(":authority")
-        || is_table
-        || PARTS.iter().any(|part| literal.contains(part))
+    literal.starts_with("want ") || is_table
 }
 
-/// The string literals of Rust source: no byte strings, no comments, nothing of `mod tests`.
+/// The string literals of Rust source: no byte strings, no comments, nothing of `mod tests`, of
+/// attributes and of what only tests may say (clippy denies `expect`, `panic!` and assertions), and
+/// none that is marked.
 fn literals(source: &str) -> Vec<String> {
     let source = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
     let mut found = Vec::new();
@@ -102,7 +66,8 @@ fn literals(source: &str) -> Vec<String> {
                     end += 1;
                 }
             }
-            if !before.ends_with('b') {
+            let start = source.len() - here.len();
+            if !before.ends_with('b') && !is_marked(source, start, start + end) {
                 // A backslash at the end of a line takes the next one's blanks with it.
                 let lines: Vec<&str> = here[1..end].split("\\\n").collect();
                 let mut joined = lines[0].to_owned();
@@ -123,6 +88,15 @@ fn literals(source: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// Whether the literal from `start` to `end` is marked, or cannot be a message by what it is given to.
+fn is_marked(source: &str, start: usize, end: usize) -> bool {
+    let (before, line) = source[..start].rsplit_once('\n').unwrap_or(("", &source[..start]));
+    let behind = source[end..].lines().next().unwrap_or_default();
+    let above = before.lines().next_back().unwrap_or_default().trim_start();
+    let tests = [".expect(", "assert", "panic!(", "reason = "];
+    above.starts_with(MARK) || behind.contains(MARK) || tests.iter().any(|to| line.contains(to))
 }
 
 /// What joins the pieces of a message.
@@ -204,6 +178,10 @@ fn literals_are_found() {
     "#;
     let source = source.replace("        #[cfg(test)]\n        mod", "#[cfg(test)]\nmod");
     assert_eq!(literals(&source), ["one \"two\" three"]);
+    let marked =
+        ["a(\"b c\"); // not a verdict", "  // not a verdict: x\n a(\"b c\")", "a.expect(\"b c\")"];
+    marked.iter().for_each(|source| assert_eq!(literals(source), [""; 0], "{source}"));
+    assert_eq!(literals("a(\"b c\");\n// not a verdict\nd();\ne(\"f g\")"), ["b c", "f g"]);
     assert_eq!(constant("a {b} is of {} bytes: {c}"), "bytes");
     assert_eq!(constant("{n} is here, {}"), "is here");
 }

@@ -201,6 +201,7 @@ static SYMBOLS: [u8; 256] = [
 ];
 
 /// Appendix A: name, a space, value.
+// not a verdict
 const STATIC: &str = "\
 :authority \n\
 :method GET\n\

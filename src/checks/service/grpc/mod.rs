@@ -82,6 +82,7 @@ impl Check for Grpc {
             agreed(&stream)?;
         }
         if attempt.verbose() {
+            // not a verdict
             let mut line = format!("request: Check of \"{}\"", quote(self.service.as_bytes()));
             for (name, _) in &self.metadata {
                 for part in [", ", name, ": ***"] {
@@ -182,9 +183,11 @@ fn metadata(given: &[u8]) -> Result<(String, String), Wrong> {
     let (name, value) = value::header(given)?;
     let name = name.to_ascii_lowercase();
     if RESERVED.contains(&name.as_str()) || name.starts_with("grpc-") {
+        // not a verdict
         return Err(format!("metadata is wanted, and {name} belongs to gRPC and HTTP/2").into());
     }
     if value.bytes().any(|byte| !(b' '..=b'~').contains(&byte)) {
+        // not a verdict
         return Err(format!("a value in printable ASCII is wanted for {name}").into());
     }
     Ok((name, value))
