@@ -496,13 +496,14 @@ fn nothing_is_connected_to_and_nothing_started() {
         }
         // The probe of the probe: the trace has what is looked for.
         assert!(calls[0].contains("execve("), "{calls:?}");
-        // What grows with the machine: its processes, and its sockets.
+        // But for what grows with the machine: its processes, and its sockets. The thread that may be
+        // left behind is a dozen of these, and two threads meet in one or another way.
         let counted = |call: &&String| {
             !["/proc/", "</proc", "nlmsg_len="].iter().any(|part| call.contains(part))
         };
         let counted = calls.iter().filter(counted).count();
         if args.len() < all.len() {
-            assert!(counted <= 40, "{args:?}: {counted} system calls: {calls:#?}");
+            assert!(counted <= 44, "{args:?}: {counted} system calls: {calls:#?}");
         }
     }
 }

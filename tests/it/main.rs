@@ -14,9 +14,6 @@
 )]
 
 mod support;
-// What tests that are under way elsewhere call it.
-#[allow(unused_imports, reason = "until they are there")]
-use support as run;
 
 mod cli;
 mod complete;
