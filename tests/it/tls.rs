@@ -1,6 +1,7 @@
 //! TLS against real stacks: OpenSSL, nginx, GnuTLS and Node on loopback, with certificates that the
 //! suite makes. One table: who is asked, how, and what is said.
 
+mod handshakes;
 mod pki;
 mod servers;
 
@@ -434,7 +435,7 @@ fn the_matrix() {
     servers::go_program();
     let next = AtomicUsize::new(0);
     let only = std::env::var("TLS_ROWS").unwrap_or_default();
-    let rows: Vec<&Row> = MATRIX.iter().collect();
+    let rows: Vec<&Row> = MATRIX.iter().chain(handshakes::ALL).collect();
     let wrong: Vec<String> = thread::scope(|scope| {
         let work = || {
             let mut wrong = Vec::new();

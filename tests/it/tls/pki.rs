@@ -106,6 +106,7 @@ impl Pki<'_> {
         self.ca("root-p384", P384);
         self.ca("root-p521", P521);
         self.ca("root-rsa", "rsa:2048");
+        self.ca("root-rsa4096", "rsa:4096");
         self.ca("root-ed", "ed25519");
         let ca = "basicConstraints=critical,CA:TRUE keyUsage=keyCertSign";
         self.issue("inter", "root", P256, ca);
@@ -151,6 +152,12 @@ impl Pki<'_> {
         self.leaf("p256-by-rsa", "root-rsa", P256);
         self.leaf("by-short", "root-short", P256);
         self.leaf("p256-by-ed", "root-ed", P256);
+        // Each kind of key under each kind of CA: handshakes.rs.
+        for leaf in ["rsa2048", "p256", "p384", "ed"] {
+            for ca in ["root-rsa4096", "root", "root-p384", "root-ed"] {
+                self.dated(&format!("{leaf}-under-{ca}"), leaf, ca, "20240101", "20500101");
+            }
+        }
         self.dated("expired", "p256", "root", "20240101", "20240201");
         self.dated("future", "p256", "root", "20400101", "20500101");
         let names = "DNS:a.test,DNS:b.test,DNS:c.test,IP:10.0.0.1,DNS:d.test,DNS:e.test,DNS:f.test";
