@@ -2,7 +2,6 @@
 //! allocate. The kernel is asked, which Miri is not.
 
 #![cfg(not(miri))]
-
 #![allow(clippy::expect_used, reason = "a test that panics has failed, as it should")]
 
 use std::alloc::{GlobalAlloc, Layout};
