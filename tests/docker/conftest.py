@@ -7,7 +7,7 @@ import pytest
 import engine
 
 # Those behind the middle mostly wait for swarms, servers and compilers.
-ORDER = ["bare", "verdicts", "names", "local", "wait", "examples", "documents", "swarm", "compose", "distroless", "podman", "proxies", "image"]
+ORDER = ["bare", "verdicts", "names", "local", "dropin", "wait", "examples", "documents", "swarm", "compose", "distroless", "podman", "proxies", "image"]
 
 
 def pytest_sessionstart():
