@@ -2,6 +2,7 @@
 
 mod http;
 mod named;
+mod services;
 
 use std::process::{Command, Stdio};
 use std::sync::Mutex;

@@ -21,9 +21,9 @@ use crate::support::{
 /// After so many connect errors a host is blocked.
 const MAX_CONNECT_ERRORS: usize = 5;
 
-struct Mariadb {
-    port: u16,
-    socket: String,
+pub struct Mariadb {
+    pub port: u16,
+    pub socket: String,
     server: Server,
     folder: Folder,
 }
@@ -46,7 +46,7 @@ fn install(data: &str) {
 
 impl Mariadb {
     /// Starts a server; another one when the first does not come up, which is not what is tested.
-    fn start(more: &[&str]) -> Self {
+    pub fn start(more: &[&str]) -> Self {
         let first = Self::begin(more);
         if first.answers() {
             return first;

@@ -22,10 +22,10 @@ host all banned 127.0.0.1/32 reject
 hostssl all secret 127.0.0.1/32 scram-sha-256
 ";
 
-struct Postgres {
+pub struct Postgres {
     server: Server,
-    port: u16,
-    folder: Folder,
+    pub port: u16,
+    pub folder: Folder,
 }
 
 fn program(name: &str) -> PathBuf {
@@ -36,7 +36,7 @@ fn program(name: &str) -> PathBuf {
 
 impl Postgres {
     /// A server that listens; what it says to that is the test's to wait for.
-    fn start(configuration: &str, files: &[&str]) -> Self {
+    pub fn start(configuration: &str, files: &[&str]) -> Self {
         let folder = Folder::of("postgres");
         let data = folder.0.join("data");
         must(as_user("postgres", &program("initdb")).arg("-D").arg(&data).args([
