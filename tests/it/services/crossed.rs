@@ -82,7 +82,9 @@ const KINDS: &[&str] = &[
 
 /// Whether a tired person would know what to look for.
 fn explained(line: &str) -> bool {
-    let silent = line.contains(": timed out after ") && line.contains(", want ");
+    // A worker of php-fpm may be busy with another of these strangers: then nobody closes.
+    let unheard = [", want ", ": no byte of an answer came"].iter().any(|end| line.contains(end));
+    let silent = line.contains(": timed out after ") && unheard;
     let ends = ["answers here", "closed without a", "Connection reset by peer", "Broken pipe"];
     silent || ends.iter().any(|end| line.contains(end)) || line.contains(" answered ")
 }
