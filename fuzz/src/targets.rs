@@ -58,15 +58,21 @@ pub const ALL: &[Body] = &[
     #[cfg(feature = "services")]
     ("amqp", |data| stream(data, &s::amqp::start)),
     #[cfg(feature = "services")]
+    ("cassandra", |data| stream(data, &s::cassandra::decode)),
+    #[cfg(feature = "services")]
     ("fcgi", fcgi),
     #[cfg(feature = "services")]
     ("kafka", |data| stream(data, &s::kafka::decode)),
+    #[cfg(feature = "services")]
+    ("ldap", |data| stream(data, &s::ldap::decode)),
     #[cfg(feature = "services")]
     ("memcached", |data| stream(data, &s::memcached::reply)),
     #[cfg(feature = "services")]
     ("mongodb", |data| stream(data, &s::mongodb::decode)),
     #[cfg(feature = "services")]
     ("mqtt", |data| stream(data, &s::mqtt::connack)),
+    #[cfg(feature = "services")]
+    ("mssql", |data| stream(data, &s::mssql::decode)),
     #[cfg(feature = "services")]
     ("mysql", |data| stream(data, &s::mysql::decode)),
     #[cfg(feature = "services")]
@@ -75,6 +81,8 @@ pub const ALL: &[Body] = &[
     ("postgres", |data| stream(data, &s::postgres::decode)),
     #[cfg(feature = "services")]
     ("redis", |data| stream(data, &s::redis::reply)),
+    #[cfg(feature = "services")]
+    ("zookeeper", |data| stream(data, &s::zookeeper::reply)),
 ];
 
 /// What a container's owner types is copied and shown, and may take memory for it; what a peer says

@@ -3,8 +3,9 @@
 
 #[cfg(feature = "services")]
 use super::service::{
-    amqp::Amqp, fcgi::Fcgi, grpc::Grpc, kafka::Kafka, memcached::Memcached, mongodb::Mongodb,
-    mqtt::Mqtt, mysql::Mysql, nats::Nats, postgres::Postgres, redis::Redis,
+    amqp::Amqp, cassandra::Cassandra, fcgi::Fcgi, grpc::Grpc, kafka::Kafka, ldap::Ldap,
+    memcached::Memcached, mongodb::Mongodb, mqtt::Mqtt, mssql::Mssql, mysql::Mysql, nats::Nats,
+    postgres::Postgres, redis::Redis, zookeeper::Zookeeper,
 };
 use super::{
     Check,
@@ -232,6 +233,42 @@ pub static KINDS: &[Kind] = &[
         page: "kafka",
         example: "kafka://localhost",
         parse: boxed::<Kafka>,
+    },
+    #[cfg(feature = "services")]
+    Kind {
+        schemes: &[at("mssql", 1433), at("sqlserver", 1433)],
+        form: "mssql://host[:port]",
+        what: "PRELOGIN is answered",
+        page: "mssql",
+        example: "mssql://localhost",
+        parse: boxed::<Mssql>,
+    },
+    #[cfg(feature = "services")]
+    Kind {
+        schemes: &[at("cassandra", 9042)],
+        form: "cassandra://host[:port]",
+        what: "OPTIONS is answered SUPPORTED; ScyllaDB too",
+        page: "cassandra",
+        example: "cassandra://localhost",
+        parse: boxed::<Cassandra>,
+    },
+    #[cfg(feature = "services")]
+    Kind {
+        schemes: &[at("ldap", 389), tls(at("ldaps", 636))],
+        form: "ldap://host[:port]",
+        what: "an anonymous bind is answered",
+        page: "ldap",
+        example: "ldap://localhost",
+        parse: boxed::<Ldap>,
+    },
+    #[cfg(feature = "services")]
+    Kind {
+        schemes: &[at("zookeeper", 2181)],
+        form: "zookeeper://host[:port]",
+        what: "srvr says its mode",
+        page: "zookeeper",
+        example: "zookeeper://localhost",
+        parse: boxed::<Zookeeper>,
     },
     #[cfg(feature = "services")]
     Kind {

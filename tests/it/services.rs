@@ -6,6 +6,7 @@
 
 mod amqp;
 mod crossed;
+mod directories;
 mod fcgi;
 mod kafka;
 mod memcached;

@@ -2,16 +2,20 @@
 //! bytes and a few lines of conversation.
 
 pub mod amqp;
+pub mod cassandra;
 pub mod fcgi;
 pub mod grpc;
 pub mod kafka;
+pub mod ldap;
 pub mod memcached;
 pub mod mongodb;
 pub mod mqtt;
+pub mod mssql;
 pub mod mysql;
 pub mod nats;
 pub mod postgres;
 pub mod redis;
+pub mod zookeeper;
 
 use crate::attempt::Attempt;
 use crate::input::{Authority, Options, Target, Usage};

@@ -49,6 +49,7 @@ pub fn kinds() -> Vec<Kind> {
     kinds.extend(web());
     kinds.extend(databases());
     kinds.extend(brokers());
+    kinds.extend(directories());
     kinds.push(dns());
     kinds
 }
@@ -278,6 +279,65 @@ fn brokers() -> Vec<Kind> {
             ],
             lengths: &[(0, 0, 4), (0, 10, 4)],
             ..kind("kafka", &["kafka://127.0.0.1:PORT"], &[kafka])
+        },
+    ]
+}
+
+/// Who answers one question with one message.
+fn directories() -> Vec<Kind> {
+    let zookeeper = b"Zookeeper version: 3.8.0\nLatency min/avg/max: 0/0.0/0\n";
+    vec![
+        Kind {
+            endless: [
+                (b"\x04\x01\xff\xf0\0\0\x01\0".to_vec(), b"\0".to_vec()),
+                (b"\x04\x01\xff\xf0\0\0\x01\0\0\0\x0b\0\x06".to_vec(), b"x".to_vec()),
+            ],
+            lengths: &[(0, 2, 2)],
+            lies: vec![b"\x04\x01\0\x0d\0\0\x01\0\0\xff\xf0\0\x06".to_vec()],
+            ..kind(
+                "mssql",
+                &["mssql://127.0.0.1:PORT"],
+                &[b"\x04\x01\0\x1a\0\0\x01\0\0\0\x0b\0\x06\x01\0\x11\0\x01\xff\x10\0\x03\xe8\0\0\0"],
+            )
+        },
+        Kind {
+            endless: [
+                (b"\x84\0hc\x06\0\0\xff\xf0".to_vec(), b"\0".to_vec()),
+                (b"\x84\0hc\0\0\0\xff\xf0\0\0\x10\x02".to_vec(), b"x".to_vec()),
+            ],
+            lengths: &[(0, 5, 4)],
+            lies: vec![b"\x84\0hc\0\0\0\0\x02\0\0".to_vec()],
+            ..kind(
+                "cassandra",
+                &["cassandra://127.0.0.1:PORT"],
+                &[b"\x84\0hc\x06\0\0\0\x16\0\x01\0\x0bCOMPRESSION\0\x01\0\x03lz4"],
+            )
+        },
+        Kind {
+            endless: [
+                (b"\x30\x82\xff\xf0\x02\x01\x01\x61".to_vec(), b"\x82".to_vec()),
+                (b"\x30\x82\xff\xf0\x02\x01\x01\x61\x07\x0a\x01\0".to_vec(), b"\0".to_vec()),
+            ],
+            lengths: &[(0, 1, 1)],
+            lies: vec![b"\x30\x84\x7f\xff\xff\xff\x02\x01\x01".to_vec()],
+            tls: Some(("ldaps", &["ldaps://localhost:PORT"])),
+            ..kind(
+                "ldap",
+                &["ldap://127.0.0.1:PORT"],
+                &[b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\0\x04\0\x04\0"],
+            )
+        },
+        Kind {
+            endless: [
+                (zookeeper.to_vec(), b"Sent: 1\n".to_vec()),
+                (bytes(&[zookeeper, b"Mode: "]), b"x".to_vec()),
+            ],
+            lies: vec![b"Zookeeper version: 3.8.0\nReceived: 99999999999\nMod".to_vec()],
+            ..kind(
+                "zookeeper",
+                &["zookeeper://127.0.0.1:PORT"],
+                &[&bytes(&[zookeeper, b"Mode: standalone\n"])],
+            )
         },
     ]
 }
