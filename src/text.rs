@@ -68,19 +68,30 @@ pub fn piece(text: &[u8]) -> usize {
     }
 }
 
-/// Where `part` starts in `bytes`; an empty one nowhere.
+/// Where `part` starts in `bytes`; an empty one nowhere. Each byte is looked at twice at most (Knuth,
+/// Morris and Pratt), whatever a peer and a pattern are made of.
 pub fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
-    let (first, rest) = part.split_first()?;
-    let mut from = 0;
-    // Byte by byte to the first one: comparing at every place took a second for 16 MiB.
-    loop {
-        let tail = bytes.get(from..)?;
-        let at = from + tail.iter().position(|byte| byte == first)?;
-        if bytes.get(at + 1..)?.starts_with(rest) {
-            return Some(at);
+    // How much of `part` ends with `byte`, where so much of it ended before that. `shorter` says for
+    // each beginning of `part` how much of another is its end.
+    let step = |shorter: &[usize], mut matched: usize, byte: &u8| loop {
+        if part.get(matched) == Some(byte) {
+            return matched + 1;
         }
-        from = at + 1;
+        let Some(last) = matched.checked_sub(1) else { return 0 };
+        matched = shorter.get(last).copied().unwrap_or(0);
+    };
+    let mut shorter = vec![0];
+    let mut matched = 0;
+    for byte in part.get(1..)? {
+        matched = step(&shorter, matched, byte);
+        shorter.push(matched);
     }
+    matched = 0;
+    let end = bytes.iter().position(|byte| {
+        matched = step(&shorter, matched, byte);
+        matched == part.len()
+    })?;
+    Some(end + 1 - matched)
 }
 
 /// Whether `part` occurs in `bytes`; an empty one everywhere.
@@ -144,6 +155,21 @@ mod tests {
     fn what_is_found_and_where() {
         assert_eq!(find(b"abcbc", b"bc"), Some(1));
         assert_eq!((find(b"abc", b"cd"), find(b"", b"a"), find(b"a", b"")), (None, None, None));
+        // What looks like the beginning, and is not, may hold the real one.
+        for (bytes, part, at) in [
+            (&b"aaaab"[..], &b"aab"[..], Some(2)),
+            (b"abababac", b"ababac", Some(2)),
+            (b"aabaaabaaac", b"aabaaac", Some(4)),
+            (b"ab", b"aba", None),
+            (b"\0\0\xff", b"\0\xff", Some(1)),
+        ] {
+            assert_eq!(find(bytes, part), at, "{bytes:?}");
+        }
+        let (end, bytes) = ([vec![b'a'; 8192], vec![b'b']].concat(), vec![b'a'; 1 << 20]);
+        let begun = std::time::Instant::now();
+        assert_eq!(find(&bytes, &end), None);
+        // The product of both is 2^33, and took four seconds.
+        assert!(begun.elapsed().as_millis() < 1000, "{:?}", begun.elapsed());
         assert!(contains(b"abc", b"c") && contains(b"abc", b"") && !contains(b"ab", b"abc"));
         assert_eq!(split_once("é=b=c", b'='), Some(("é", "b=c")));
         assert_eq!(split_once_str("é, with b, with", ", with"), Some(("é", " b, with")));

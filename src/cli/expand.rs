@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::file;
 use crate::input::target::authority_start;
-use crate::input::{Text, Usage};
+use crate::input::{Text, Usage, Yielded};
 use crate::text::{Wrong, contains, find, hex_digits, piece};
 
 /// Looks up an environment variable.
@@ -20,7 +20,7 @@ const VARIABLE: &str = "HEALTHCHECK_ARGS";
 
 /// Expands an option's value.
 pub fn text(typed: &[u8], env: Env<'_>) -> Result<Text, Usage> {
-    expand(typed, env, typed.len()..typed.len())
+    expand(typed, env, typed.len()..typed.len(), typed.len())
 }
 
 /// Expands a target. What an expansion yields inside the userinfo is taken literally
@@ -37,10 +37,16 @@ pub fn target(typed: &[u8], env: Env<'_>) -> Result<Text, Usage> {
         }
         at += typed.get(at..).map_or(1, piece);
     }
-    expand(typed, env, start..end)
+    expand(typed, env, start..end, at)
 }
 
-fn expand(typed: &[u8], env: Env<'_>, literal: std::ops::Range<usize>) -> Result<Text, Usage> {
+/// Expands what is `typed`: taken literally within `literal`, part of a path from `path` on.
+fn expand(
+    typed: &[u8],
+    env: Env<'_>,
+    literal: std::ops::Range<usize>,
+    path: usize,
+) -> Result<Text, Usage> {
     let mut meant = Vec::with_capacity(typed.len());
     let mut yielded = Vec::new();
     let mut rest = typed;
@@ -58,12 +64,13 @@ fn expand(typed: &[u8], env: Env<'_>, literal: std::ops::Range<usize>) -> Result
                 )));
             }
             let inside = rest.get(2..length - 1).unwrap_or_default();
-            let found = look_up(inside, env)?;
+            let bytes = look_up(inside, env)?;
             match literal.contains(&at) {
-                true => found.iter().for_each(|byte| percent_encode(*byte, &mut meant)),
-                false => meant.extend_from_slice(&found),
+                true => bytes.iter().for_each(|byte| percent_encode(*byte, &mut meant)),
+                false => meant.extend_from_slice(&bytes),
             }
-            yielded.push((inside.starts_with(b"file:"), found));
+            let file = inside.starts_with(b"file:");
+            yielded.push(Yielded { bytes, file, in_path: at >= path });
             rest = rest.get(length..).unwrap_or_default();
         } else {
             meant.push(*first);

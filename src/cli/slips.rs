@@ -136,8 +136,8 @@ pub fn port(text: &Text, wrong: Usage) -> Usage {
     while let Some(rest) = text.typed.get(at..).filter(|rest| !rest.is_empty()) {
         let length = piece(rest);
         if length > 3 {
-            let (file, value) = yielded.next().map_or((true, &[][..]), |one| (one.0, &one.1));
-            found = found.or((!file && named(rest) == Some(true)).then_some(value));
+            let one = yielded.next().filter(|one| !one.file && named(rest) == Some(true));
+            found = found.or(one.map(|one| one.bytes.as_slice()));
         }
         at += length;
     }

@@ -16,7 +16,7 @@ use crate::text::Wrong;
 
 pub use address::Address;
 pub use flags::Flag;
-pub use options::{Given, Options, Scope, Text};
+pub use options::{Given, Options, Scope, Text, Yielded};
 pub use target::{Authority, Host, Scheme, Secure, Target};
 
 /// What is wrong with the command line, and what is wanted; printed after `healthcheck: `.

@@ -15,8 +15,19 @@ pub struct Text {
     pub typed: Vec<u8>,
     /// What it means.
     pub meant: Vec<u8>,
-    /// What each `${...}` yielded, and whether a file did.
-    pub yielded: Vec<(bool, Vec<u8>)>,
+    /// What each `${...}` yielded.
+    pub yielded: Vec<Yielded>,
+}
+
+/// What one `${...}` yielded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Yielded {
+    /// This.
+    pub bytes: Vec<u8>,
+    /// Whether it is a file's content.
+    pub file: bool,
+    /// Whether it stands in a target behind the authority: in path or query.
+    pub in_path: bool,
 }
 
 impl Text {

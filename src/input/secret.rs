@@ -1,7 +1,7 @@
 //! What no quotation of a peer's words may show.
 
-use super::value::escaped;
-use super::{Flag, Options, Target, Text};
+use super::value::{self, escaped};
+use super::{Flag, Options, Target, Text, Yielded};
 use crate::text::{base64, rsplit_once, split_once};
 
 /// The credentials that `target`, as `text` has it, and `options` name, as a peer may echo them:
@@ -21,10 +21,20 @@ pub fn secrets(text: &Text, target: &Target, options: &Options<'_>) -> Vec<Vec<u
         }
         _ => {}
     }
-    found.extend(text.yielded.iter().filter(|one| one.0).map(|one| one.1.clone()));
+    for Yielded { bytes, file, in_path } in &text.yielded {
+        let sent = *in_path && !target.scheme.opaque && bytes.len() >= SHORT;
+        if *file || sent {
+            found.push(bytes.clone());
+        }
+        if sent {
+            // A server may quote what it has read.
+            let read = str::from_utf8(bytes).ok().map(value::percent_decoded);
+            found.extend(read.filter(|read| read != bytes));
+        }
+    }
     for given in options.left() {
         let Some(Text { meant, yielded, .. }) = &given.value else { continue };
-        for (file, one) in yielded {
+        for Yielded { bytes: one, file, .. } in yielded {
             // Of a variable that is short, a number say, a mask would spoil what is quoted.
             let sent = match given.flag {
                 Flag::Header => true,
@@ -56,6 +66,10 @@ pub fn secrets(text: &Text, target: &Target, options: &Options<'_>) -> Vec<Vec<u
                     found.push(if value.len() < SHORT { pair } else { value }.into());
                 }
             }
+            Flag::Header if !is_public(name) => {
+                found.push(value.trim_ascii().into());
+                found.pop_if(|value| value.len() < SHORT);
+            }
             _ => {}
         }
     }
@@ -65,6 +79,14 @@ pub fn secrets(text: &Text, target: &Target, options: &Options<'_>) -> Vec<Vec<u
 
 /// What is shorter than this is found in many words by chance.
 const SHORT: usize = 4;
+
+/// Whether the values of a header say nothing that is anybody's own.
+fn is_public(name: &str) -> bool {
+    let is = |whole: &str| name.eq_ignore_ascii_case(whole);
+    let starts =
+        |with: &str| name.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
+    is("host") || is("user-agent") || is("connection") || starts("accept") || starts("content-")
+}
 
 fn login(found: &mut Vec<Vec<u8>>, user: &str, password: &str) {
     found.push(base64([user, ":", password].concat().as_bytes()).into());
@@ -77,16 +99,18 @@ mod tests {
     use crate::checks::kinds;
     use crate::input::Given;
 
-    /// An option with what its expansions yielded, `file:` in front of those of files.
+    /// An option with what its expansions yielded, `file:` in front of those of files, `path:` of those in
+    /// a target's path.
     fn of(target: &str, options: &[(Flag, &str, &[&str])]) -> Vec<String> {
         let text = |text: &str, yielded: &[&str]| Text {
             typed: text.into(),
             meant: text.into(),
             yielded: yielded
                 .iter()
-                .map(|one| match one.strip_prefix("file:") {
-                    Some(one) => (true, one.into()),
-                    None => (false, (*one).into()),
+                .map(|one| {
+                    let (from, bytes) = one.split_once(':').unwrap_or(("", one));
+                    let (file, in_path) = (from == "file", from == "path");
+                    Yielded { bytes: bytes.into(), file, in_path }
                 })
                 .collect(),
         };
@@ -95,12 +119,20 @@ mod tests {
             .map(|(flag, value, yielded)| Given { flag: *flag, value: Some(text(value, yielded)) })
             .collect();
         let options = Options::new(&given, &[]);
-        let target = text(target, &["file:of the target", "8080"]);
+        let target = text(target, &["file:of the target", "8080", "path:tok%65n", "path:v1"]);
         let (_, parsed) = kinds::read(&target).expect("a known scheme");
         let found = secrets(&target, &parsed, &options);
         assert_eq!(options.left().count(), given.len());
-        let found = found.into_iter().map(|one| String::from_utf8(one).expect("text"));
-        found.filter(|one| one != "of the target").collect()
+        let found: Vec<_> =
+            found.into_iter().map(|one| String::from_utf8(one).expect("text")).collect();
+        // Those of the target, which are the same each time, stand behind its userinfo.
+        let sent: &[&str] = match parsed.scheme.opaque {
+            false => &["of the target", "tok%65n", "token"],
+            true => &["of the target"],
+        };
+        let at = found.iter().position(|one| one == sent[0]).expect("the target's");
+        assert_eq!(found[at..at + sent.len()], *sent);
+        [&found[..at], &found[at + sent.len()..]].concat()
     }
 
     #[test]
@@ -118,7 +150,13 @@ mod tests {
         assert_eq!(header("authorization:abc", &[]), ["abc", "abc"]);
         assert_eq!(header("Authorization: Digest a=b, c=d", &[]), ["a=b, c=d", "c=d"]);
         assert_eq!(header("cookie: session=S3CRET; t=1", &[]), ["S3CRET", "t=1"]);
-        assert_eq!(header("X-Key: k3y; v=1", &["k3y"]), ["k3y"]);
+        assert_eq!(header("X-Key: k3y; v=1", &["k3y"]), ["k3y", "k3y; v=1"]);
+        assert_eq!(header("x-api-key:  s3cret ", &[]), ["s3cret"]);
+        for public in ["ACCEPT-Language", "Accept", "content-type", "User-Agent", "connection"] {
+            assert_eq!(header(&format!("{public}: s3cret"), &[]), [""; 0]);
+        }
+        assert_eq!(header("X-Version: 1.2", &[]), [""; 0]);
+        assert_eq!(of("file:///x", &[]), [""; 0]);
         assert_eq!(header("X-Key: k3y", &["file:k3y"]), ["k3y"]);
         for flag in [Flag::Data, Flag::Send] {
             assert_eq!(of("http://h", &[(flag, "x", &["7", "s3cret", "file:8"])]), ["s3cret", "8"]);

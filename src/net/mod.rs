@@ -28,7 +28,7 @@ use crate::deadline::Deadline;
 use crate::file;
 use crate::input::{Flag, Host, Options, Secure, Target, Usage, target};
 use crate::text::Wrong;
-use crate::verdict::{Failure, Step};
+use crate::verdict::{Failure, Step, quote};
 
 pub use random::unpredictable;
 pub use resolve::Family;
@@ -252,7 +252,8 @@ fn says_nothing(number: i32) -> bool {
 /// asked again until the deadline.
 fn connect_unix(name: &UnixName, attempt: &Attempt<'_>) -> Result<(OwnedFd, String), Failure> {
     let UnixName(address, text) = name;
-    let at = ["the Unix socket ", text].concat();
+    let shown = quote(text.as_bytes());
+    let at = ["the Unix socket ", &shown].concat();
     attempt.enter(Step::Connect, &at);
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
@@ -260,7 +261,7 @@ fn connect_unix(name: &UnixName, attempt: &Attempt<'_>) -> Result<(OwnedFd, Stri
     let mut full = false;
     loop {
         match connect(&socket, address) {
-            Ok(()) => return Ok((socket, text.clone())),
+            Ok(()) => return Ok((socket, shown)),
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => {
                 if !full {

@@ -11,8 +11,8 @@ use std::time::Duration;
 use healthcheck::input::flags::{ROWS, Takes};
 
 use crate::support::{
-    Folder, Run, answers, check, closed_port, command, exe, long, must, python, records, run,
-    silent,
+    Folder, Run, answers, check, closed_port, command, exe, finish, long, must, python, records,
+    request, run, server, silent,
 };
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -318,6 +318,58 @@ fn expansion() {
     // What an expansion yields is not expanded again, and splits no argument.
     run(command(["http://localhost:1/", "--name", "${A}"]).env("A", "${B} --help"))
         .unhealthy("unhealthy: ${B} --help: connecting");
+}
+
+/// What a server repeats of what it was sent ends in a log that many read.
+#[test]
+fn what_a_server_echoes_is_no_secret_told() {
+    let port = server(|mut stream| {
+        let asked = request(&mut stream);
+        let _ = stream.write_all(format!("HTTP/1.1 404 x\r\n\r\n{asked}").as_bytes());
+        finish(stream);
+    });
+    let target = format!("http://localhost:{port}/${{PAGE}}/x?token=${{TOKEN}}&n=${{N}}");
+    let told = |args: &[&str]| {
+        let mut asked = command([&[target.as_str()], args].concat());
+        let run = run(asked.env("PAGE", "p4ge").env("TOKEN", "t0%6ben").env("N", "7"));
+        run.unhealthy("status 404");
+        run.out
+    };
+    assert!(told(&[]).contains(": GET /***/x?token=***&n=7 HTTP/1.1\\r\\n"), "{}", told(&[]));
+    let typed =
+        told(&["-H", "X-Api-Key:  k3y-0 ", "-H", "Accept: text/x", "-H", "user-agent: me/2"]);
+    assert!(!typed.contains("k3y-0") && typed.contains("X-Api-Key: ***"), "{typed}");
+    assert!(typed.contains("text/x") && typed.contains("me/2"), "{typed}");
+}
+
+/// Also before anything is asked, and where it stands in for a name.
+#[test]
+fn what_a_file_holds_is_not_told() {
+    let folder = Folder::new("untold");
+    let file = format!("${{file:{}}}", folder.file("token", "s3cret\n"));
+    let with = |text: &str| text.replace('@', &file);
+    for args in [
+        &["pid:@"][..],
+        &["pid:-@"],
+        &["listen:@"],
+        &["file://@"],
+        &["pid:///none/@"],
+        &["unix:///none/@"],
+        &["http://a/", "--connect-to", "unix:/none/@"],
+        &["https://127.0.0.1:1/", "--cacert", "@"],
+        &["https://127.0.0.1:1/", "--cacert", "/none/@"],
+        &["http://a/", "-H", "@"],
+        &["http://a/", "--expect-json", "@"],
+        &["http://a/", "-t", "@"],
+        &["@://a"],
+    ] {
+        let args: Vec<_> = args.iter().map(|text| with(text)).collect();
+        let run = run(&mut command(&args));
+        assert_eq!(run.code, Some(1));
+        let said = [run.out, run.err].concat();
+        assert!(!said.contains("s3cret") && said.len() > 20, "{args:?}: {said}");
+    }
+    check(&["pid:0x"]).usage("pid:0x: \"0x\", want pid:1234 or pid:///path");
 }
 
 #[test]

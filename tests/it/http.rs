@@ -1,5 +1,6 @@
 //! Section 3 of the specification: HTTP, against scripted servers.
 
+mod neighbours;
 mod nginx;
 mod witness;
 

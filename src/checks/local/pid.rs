@@ -36,8 +36,12 @@ impl Check for Pid {
             [b'/', ..] => Ok(Pid::File(target.absolute_path()?.to_vec())),
             given => match pid(given) {
                 Ok(pid) => Ok(Pid::Number(pid)),
-                // not a verdict
-                Err(got) => Err(target.wrong(&format!("{got}, want pid:1234 or pid:///path"))),
+                // What `${...}` yields may be a secret: only what was typed is said again.
+                Err(got) if target.label.as_bytes().ends_with(given) => {
+                    // not a verdict
+                    Err(target.wrong(&format!("{got}, want pid:1234 or pid:///path")))
+                }
+                Err(_) => Err(target.wrong("want pid:1234 or pid:///path")),
             },
         }
     }

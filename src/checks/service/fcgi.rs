@@ -9,6 +9,7 @@ use crate::net::Peer;
 use crate::net::stream::Decoded;
 use crate::text::{Wrong, contains, split_once};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
+use crate::wire::Reader;
 
 /// A FastCGI application, such as php-fpm with its `ping.path` and `pm.status_path`.
 #[derive(Debug)]
@@ -120,12 +121,16 @@ const CONSTANT: &[u8] = b"\x11\x07GATEWAY_INTERFACECGI/1.1\
 
 /// A whole request: the role of a responder, the parameters, an empty body. `None` when the
 /// parameters are longer than a record can be.
+///
+/// The path stands in SCRIPT_NAME for PHP, and in PATH_INFO for those that route by it (WSGI, PSGI,
+/// Rack), as in what nginx and lighttpd send when all of a host belongs to the application.
 fn request(path: &str) -> Option<Vec<u8>> {
     let (script, query) = split_once(path, b'?').unwrap_or((path, ""));
     let script = value::percent_decoded(script);
     let given: &[(&str, &[u8])] = &[
         ("SCRIPT_NAME", &script),
         ("SCRIPT_FILENAME", &script),
+        ("PATH_INFO", &script),
         ("REQUEST_URI", path.as_bytes()),
         ("QUERY_STRING", query.as_bytes()),
     ];
@@ -162,41 +167,51 @@ fn request(path: &str) -> Option<Vec<u8>> {
 
 /// One record (section 3.3): its type and content.
 pub fn record(bytes: &[u8]) -> Decoded<(u8, Vec<u8>)> {
-    // Of version 1, and about our request or about none.
-    let sound =
-        matches!(bytes, [] | [1] | [1, 1..=11] | [1, 1..=11, 0] | [1, 1..=11, 0, 0 | 1, ..]);
-    if !sound {
+    if !matches!(bytes, [] | [1] | [1, 1..=11, ..]) {
         return Err("no FastCGI record".into());
     }
-    let Some([_, kind, _, _, high, low, padding, _]) = bytes.first_chunk() else {
-        return Ok(None);
-    };
-    let end = 8 + usize::from(u16::from_be_bytes([*high, *low]));
-    let used = end + usize::from(*padding);
-    match (bytes.get(8..end), bytes.get(..used)) {
-        (Some(content), Some(_)) => Ok(Some(((*kind, content.to_vec()), used))),
+    let mut reader = Reader(bytes);
+    let Some([_, kind]) = reader.array() else { return Ok(None) };
+    // Those from 9 on are about the connection (section 4), the others about our request.
+    let ours = if kind < 9 { [0, 1] } else { [0, 0] };
+    if reader.0.iter().zip(ours).any(|(got, want)| *got != want) {
+        return Err("a record of another request".into());
+    }
+    let head = (|| Some((reader.u16()?, reader.u16()?, reader.array::<2>()?)))();
+    let Some((_, length, [padding, _])) = head else { return Ok(None) };
+    match (reader.bytes(length.into()), reader.bytes(padding.into())) {
+        (Some(content), Some(_)) => {
+            Ok(Some(((kind, content.to_vec()), bytes.len() - reader.0.len())))
+        }
         _ => Ok(None),
     }
 }
 
 /// The status, its line and the body of a CGI response (RFC 3875 section 6); no Status is 200.
 pub fn head(out: &[u8]) -> Result<(u16, String, &[u8]), Wrong> {
-    let mut status = (200, "200".to_owned());
+    let mut status: Option<(u16, String)> = None;
     let mut rest = out;
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
         let (line, after) = rest.split_at_checked(end + 1).unwrap_or((rest, &[]));
         let line = line.trim_ascii_end();
         rest = after;
         if line.is_empty() {
-            return Ok((status.0, status.1, rest));
+            let (number, line) = status.unwrap_or_else(|| (200, "200".to_owned()));
+            return Ok((number, line, rest));
         }
         let mut parts = line.splitn(2, |byte| *byte == b':');
         let (Some(name), Some(text)) = (parts.next(), parts.next()) else { break };
-        if name.eq_ignore_ascii_case(b"status") {
+        if name.trim_ascii().eq_ignore_ascii_case(b"status") {
             let text = text.trim_ascii();
+            if let Some((_, line)) = &status {
+                // not a verdict: part of one
+                return Err(["two statuses: ", line, ", ", &quote(text)].concat().into());
+            }
             let number = text.get(..3).and_then(|digits| value::number(digits).ok());
             match (number, text.get(3)) {
-                (Some(number @ 100..), None | Some(b' ')) => status = (number as u16, quote(text)),
+                (Some(number @ 100..), None | Some(b' ')) => {
+                    status = Some((number as u16, quote(text)));
+                }
                 _ => return Err(["a malformed status: ", &quote(text)].concat().into()),
             }
         }
@@ -230,6 +245,7 @@ mod tests {
         for part in [
             &b"\x0b\x05SCRIPT_NAME/ping"[..],
             b"\x0f\x05SCRIPT_FILENAME/ping",
+            b"\x09\x05PATH_INFO/ping",
             b"\x0b\x0bREQUEST_URI/p%69ng?a=1",
             b"\x0c\x03QUERY_STRINGa=1",
             b"\x0e\x03REQUEST_METHODGET",
@@ -273,11 +289,17 @@ mod tests {
             torture(valid, record);
             assert_eq!(record(valid), Ok(Some(((kind, content.to_vec()), valid.len()))));
         }
-        for wrong in
-            [&b"HTTP/1.1"[..], b"\x02", b"\x01\0", b"\x01\x0c", b"\x01\x06\0\x02", b"\x01\x06\x01"]
-        {
+        for wrong in [&b"HTTP/1.1"[..], b"\x02", b"\x01\0", b"\x01\x0c"] {
             assert_eq!(record(wrong), Err("no FastCGI record".into()), "{wrong:?}");
         }
+        // Ours is 1, the connection's 0.
+        for (kind, request) in
+            [(6, &b"\0\x02"[..]), (6, b"\x01"), (6, b"\0\0"), (3, b"\0\0"), (9, b"\0\x01")]
+        {
+            let wrong = [&[1, kind], request].concat();
+            assert_eq!(record(&wrong), Err("a record of another request".into()), "{wrong:?}");
+        }
+        assert!(record(b"\x01\x0a\0\0\0\0\0\0").is_ok_and(|read| read.is_some()));
     }
 
     #[test]
@@ -297,6 +319,8 @@ mod tests {
             ("pong", "no CGI response head: pong"),
             ("pong\n\n", "no CGI response head: pong\\n\\n"),
             ("A: b\r\n", "no CGI response head: A: b\\r\\n"),
+            ("Status: 200 OK\r\nStatus: 503 x\r\n\r\n", "two statuses: 200 OK, 503 x"),
+            ("Status: 200\r\nstatus : 200\r\n\r\n", "two statuses: 200, 200"),
             ("Status: 20\r\n\r\n", "a malformed status: 20"),
             ("Status: 2000 x\r\n\r\n", "a malformed status: 2000 x"),
             ("Status: 099 x\r\n\r\n", "a malformed status: 099 x"),

@@ -10,6 +10,7 @@ use crate::input::{Flag, Options, Target, Usage};
 use crate::net::Peer;
 use crate::net::stream::{Decoded, claimed};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
+use crate::wire::Reader;
 
 /// A MongoDB server, or a router of a sharded cluster.
 #[derive(Debug)]
@@ -107,31 +108,32 @@ pub fn decode(bytes: &[u8]) -> Decoded<Hello> {
     const SHORTEST: usize = 26;
     /// flagBits: a CRC-32C follows. The others in the lower half must be understood.
     const CHECKSUM: u16 = 1;
-    let Some(size) = bytes.first_chunk() else {
-        return Ok(None);
-    };
-    let end = u32::from_le_bytes(*size) as usize;
+    let Some(size) = Reader(bytes).u32_le() else { return Ok(None) };
+    let end = size as usize;
     claimed(bytes, SHORTEST, end)?;
     // Read before the rest has come: what is no OP_MSG shall not be waited for.
     if bytes.get(12..16).is_some_and(|number| number != OP_MSG) {
         return Err("another message than OP_MSG".into());
     }
-    let Some([a, b, c, d, _, _, _, _, low, high, _, _, kind, sections @ ..]) =
-        claimed(bytes, 8, end)?
-    else {
-        return Ok(None);
-    };
-    if [*a, *b, *c, *d] != REQUEST_ID {
+    let mut reader = Reader(claimed(bytes, 8, end)?.unwrap_or_default());
+    // The number was looked at; the upper half of the flags may mean anything.
+    let head = (|| {
+        let (to, _, flags, _) = (reader.array()?, reader.u32()?, reader.u16_le()?, reader.u16()?);
+        Some((to, flags, reader.u8()?))
+    })();
+    let Some((to, flags, kind)) = head else { return Ok(None) };
+    if to != REQUEST_ID {
         return Err("an answer to another request".into());
     }
-    let document = match u16::from_le_bytes([*low, *high]) {
-        0 => Some(sections),
-        CHECKSUM => sections.len().checked_sub(4).and_then(|end| sections.get(..end)),
+    let document = match flags {
+        0 => Some(reader.0),
+        CHECKSUM => reader.0.len().checked_sub(4).and_then(|end| reader.bytes(end)),
         _ => None,
     };
     match document {
-        Some(document) if *kind == 0 => {
-            let hello = hello(document).ok_or("a document that is no BSON, or without ok")?;
+        Some(document) if kind == 0 => {
+            let hello = hello(document)
+                .ok_or("a document that is no BSON, without ok, or that says something twice")?;
             Ok(Some((hello, end)))
         }
         _ => Err("flags or sections that hello has no use for".into()),
@@ -141,35 +143,37 @@ pub fn decode(bytes: &[u8]) -> Decoded<Hello> {
 /// Reads the elements of the outermost document; those within others are skipped as a whole, so
 /// nothing is nested.
 fn hello(document: &[u8]) -> Option<Hello> {
-    let (size, elements) = document.split_first_chunk()?;
-    let (0, mut elements) = elements.split_last().map(|(end, rest)| (*end, rest))? else {
+    let (0, elements) = document.split_last().map(|(end, rest)| (*end, rest))? else {
         return None;
     };
-    if u32::from_le_bytes(*size) as usize != document.len() {
+    let mut elements = Reader(elements);
+    if elements.u32_le()? as usize != document.len() {
         return None;
     }
     let mut hello = Hello::default();
-    let mut answered = false;
-    while let Some((kind, rest)) = elements.split_first() {
-        let (name, rest) = cstring(rest)?;
-        let (value, rest) = rest.split_at_checked(size_of_value(*kind, rest)?)?;
-        elements = rest;
+    let mut told: Vec<&[u8]> = Vec::new();
+    while let Some(kind) = elements.u8() {
+        let (name, rest) = cstring(elements.0)?;
+        elements = Reader(rest);
+        let value = elements.bytes(size_of_value(kind, rest)?)?;
         match name {
-            b"ok" => {
-                answered = true;
-                hello.ok = is_one(*kind, value);
-            }
-            b"code" => hello.code = whole(*kind, value),
-            b"errmsg" => hello.error = text(*kind, value),
-            b"isWritablePrimary" | b"ismaster" => hello.writable = is_one(*kind, value),
-            b"secondary" => hello.secondary = is_one(*kind, value),
-            b"msg" => hello.router = text(*kind, value) == "isdbgrid",
-            b"setName" => hello.set = text(*kind, value),
-            b"maxWireVersion" => hello.wire_version = whole(*kind, value),
-            _ => {}
+            b"ok" => hello.ok = is_one(kind, value),
+            b"code" => hello.code = whole(kind, value),
+            b"errmsg" => hello.error = text(kind, value),
+            b"isWritablePrimary" | b"ismaster" => hello.writable = is_one(kind, value),
+            b"secondary" => hello.secondary = is_one(kind, value),
+            b"msg" => hello.router = text(kind, value) == "isdbgrid",
+            b"setName" => hello.set = text(kind, value),
+            b"maxWireVersion" => hello.wire_version = whole(kind, value),
+            _ => continue,
         }
+        // Of two, one reader would believe the first and another the second.
+        if told.contains(&name) {
+            return None;
+        }
+        told.push(name);
     }
-    answered.then_some(hello)
+    told.contains(&&b"ok"[..]).then_some(hello)
 }
 
 /// A text up to its NUL, and what follows.
@@ -186,7 +190,7 @@ const INT64: u8 = 18;
 
 /// How many bytes a value of this kind takes; no more than 2^32 and a few, so nothing overflows.
 fn size_of_value(kind: u8, rest: &[u8]) -> Option<usize> {
-    let counted = || rest.first_chunk().map(|size| u32::from_le_bytes(*size) as usize);
+    let counted = || Reader(rest).u32_le().map(|size| size as usize);
     Some(match kind {
         // Undefined, null, the least and the greatest key.
         6 | 10 | 0xff | 0x7f => 0,
@@ -226,9 +230,7 @@ fn is_one(kind: u8, value: &[u8]) -> bool {
 /// A number that is no double; 0 when it is none or does not fit.
 fn whole(kind: u8, value: &[u8]) -> u32 {
     match (kind, value) {
-        (INT32, [a, b, c, d]) | (INT64, [a, b, c, d, 0, 0, 0, 0]) => {
-            u32::from_le_bytes([*a, *b, *c, *d])
-        }
+        (INT32, _) | (INT64, [_, _, _, _, 0, 0, 0, 0]) => Reader(value).u32_le().unwrap_or(0),
         _ => 0,
     }
 }
@@ -355,6 +357,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_twice_is_not_believed() {
+        let of =
+            |elements: &[u8]| hello(&[&length(elements.len() + 5)[..], elements, &[0]].concat());
+        let (good, bad) = (&b"\x10ok\0\x01\0\0\0"[..], &b"\x10ok\0\0\0\0\0"[..]);
+        assert!(of(good).is_some_and(|hello| hello.ok));
+        for both in [[good, bad], [bad, good], [good, good]] {
+            assert_eq!(of(&both.concat()), None, "{both:?}");
+        }
+        let (yes, no) = (&b"\x08isWritablePrimary\0\x01"[..], &b"\x08isWritablePrimary\0\0"[..]);
+        assert_eq!(of(&[good, no, yes].concat()), None);
+        // What nobody asks about may come as often as it likes.
+        assert!(of(&[good, b"\x0aa\0", b"\x0aa\0"].concat()).is_some());
+    }
+
+    #[test]
     fn what_is_no_such_answer_is_refused_at_once() {
         let with = |at: usize, byte: u8| {
             let mut bytes = NOT_FOUND.to_vec();
@@ -373,6 +390,7 @@ mod tests {
             (with(20, 1), "flags or sections"),
             // The document's length, a string's of 2^31 and an unknown kind.
             (with(21, 1), "a document that is no BSON"),
+            (with(27, b'x'), "a document that is no BSON, without ok"),
             (with(48, 0x80), "a document that is no BSON"),
             (with(25, 0x20), "a document that is no BSON"),
         ] {

@@ -14,7 +14,7 @@ use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
 use crate::net::Peer;
 use crate::net::stream::{Conversation, Decoded, claimed};
-use crate::text::Wrong;
+use crate::text::{Wrong, find};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
 use crate::wire::Reader;
 
@@ -61,7 +61,13 @@ impl Check for Mysql {
             talk = talk.secure(tls)?;
             number = 2;
         }
-        let saw = self.login(&mut talk, number, start)?;
+        let saw = self.login(&mut talk, number, start).map_err(|failure| {
+            // It lets in nobody without a password, and says so in errors of its own numbers.
+            match find(version.as_bytes(), b"ClickHouse") {
+                Some(_) => failure.with("want http://HOST:8123/ping for ClickHouse"),
+                None => failure,
+            }
+        })?;
         talk.close();
         if self.peer.tls.is_some() && !offers_tls {
             return Err(attempt.protocol("the server does not offer TLS"));
@@ -206,10 +212,10 @@ fn greeting(rest: &[u8]) -> Result<Packet, Wrong> {
 
 /// SQLSTATE follows a `#`; it is left out before the capabilities are agreed upon.
 fn error(number: [u8; 2], rest: &[u8]) -> Error {
-    /// Errors of the login itself with another SQLSTATE than 28000: client too old for the account,
-    /// password expired (two), account locked, TLS wanted, account blocked by wrong passwords (two) and
-    /// account locked in MariaDB.
-    const OF_THE_ACCOUNT: [u16; 8] = [1251, 1820, 1862, 3118, 3159, 3955, 4150, 4151];
+    /// Errors of the login itself with another SQLSTATE than 28000: access denied, as proxies and
+    /// OceanBase spell it, client too old for the account, password expired (two), account locked, TLS
+    /// wanted, account blocked by wrong passwords (two) and account locked in MariaDB.
+    const OF_THE_ACCOUNT: [u16; 9] = [1045, 1251, 1820, 1862, 3118, 3159, 3955, 4150, 4151];
     let number = u16::from_le_bytes(number);
     let (state, text) = match rest {
         [b'#', rest @ ..] => rest.split_at_checked(5).unwrap_or((b"", rest)),
@@ -290,6 +296,11 @@ mod tests {
         assert_eq!(one(FULL), Ok(Some((denied(false, "1040 Too many connections"), 0))));
         let text = "4151 (HY000) Access denied, this account is locked";
         assert_eq!(one(LOCKED), Ok(Some((denied(true, text), 2))));
+        // Whatever the SQLSTATE.
+        for (state, shown) in [("#42000", "1045 (42000) no"), ("", "1045 no")] {
+            let rest = [&b"\xff\x15\x04"[..], state.as_bytes(), b"no"].concat();
+            assert_eq!(one(&packet(2, &rest)), Ok(Some((denied(true, shown), 2))));
+        }
         assert_eq!(one(SWITCH), Ok(Some((Packet::Switch { ed25519: true }, 2))));
         assert_eq!(one(b"\x02\0\0\x02\xfex"), Ok(Some((Packet::Switch { ed25519: false }, 2))));
         assert_eq!(one(WELCOME), Ok(Some((Packet::Welcome, 2))));

@@ -13,21 +13,30 @@ use crate::verdict::{Healthy, Verdict};
 #[derive(Debug)]
 pub struct Redis {
     peer: Box<Peer>,
-    /// Empty when none is given.
-    password: String,
     /// AUTH and SELECT where they are wanted, then PING, in one piece.
     request: Vec<u8>,
-    /// What is in it, the answers that are wanted, and whether they are.
-    steps: [(&'static str, &'static str, bool); 3],
+    /// What is in it.
+    steps: Vec<Step>,
 }
+
+/// A command, and the answer that is wanted.
+#[derive(Debug)]
+struct Step {
+    name: &'static str,
+    want: &'static str,
+}
+
+const AUTH: Step = Step { name: "AUTH", want: "OK" };
+const SELECT: Step = Step { name: "SELECT", want: "OK" };
+const PING: Step = Step { name: "PING", want: "PONG" };
 
 impl Check for Redis {
     /// Takes user, password and database from the URL, and what the peer takes.
     fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         let (authority, peer) = parts(target, options)?;
-        let mut request = Vec::new();
-        let password = authority.password.clone().unwrap_or_default();
+        let (mut request, mut steps) = (Vec::new(), Vec::new());
         if let Some(user) = &authority.user {
+            let password = authority.password.as_deref().unwrap_or_default();
             // An empty one is a secret that did not arrive: to go on without it would call a server
             // healthy that would refuse it.
             if password.is_empty() {
@@ -35,25 +44,23 @@ impl Check for Redis {
             }
             match user.as_str() {
                 // Servers before version 6 know no users.
-                "" => command(&["AUTH", &password], &mut request),
-                user => command(&["AUTH", user, &password], &mut request),
+                "" => command(&[AUTH.name, password], &mut request),
+                user => command(&[AUTH.name, user, password], &mut request),
             }
+            steps.push(AUTH);
         }
         let database = authority.path.strip_prefix('/').unwrap_or(&authority.path);
         match database {
             "" => {}
             _ if value::number(database.as_bytes()).is_ok() => {
-                command(&["SELECT", database], &mut request);
+                command(&[SELECT.name, database], &mut request);
+                steps.push(SELECT);
             }
             _ => return Err(target.wrong("want the number of a database as path, or none")),
         }
-        command(&["PING"], &mut request);
-        let steps = [
-            ("AUTH", "OK", authority.user.is_some()),
-            ("SELECT", "OK", !database.is_empty()),
-            ("PING", "PONG", true),
-        ];
-        Ok(Self { peer, password, request, steps })
+        command(&[PING.name], &mut request);
+        steps.push(PING);
+        Ok(Self { peer, request, steps })
     }
 
     /// Sends all at once and reads the answers in turn.
@@ -68,14 +75,15 @@ impl Check for Redis {
 impl Redis {
     fn talk(&self, talk: &mut Conversation<'_>) -> Verdict {
         let mut request = self.request.as_slice();
-        for (name, want, _) in self.steps.iter().filter(|(_, _, wanted)| *wanted) {
+        let anonymous = !self.steps.iter().any(|step| step.name == AUTH.name);
+        for Step { name, want } in &self.steps {
             let answer = ask(talk, request, &["an answer to ", name].concat(), &reply);
             let answer = answer.map_err(|failure| match request {
                 [] => failure,
                 _ => or_tls(failure, talk, &self.peer, "rediss"),
             })?;
             request = &[];
-            if self.password.is_empty() && answer.starts_with("-NOAUTH") {
+            if anonymous && answer.starts_with("-NOAUTH") {
                 return Healthy::saw("up, wants a password (NOAUTH)");
             }
             if answer.strip_prefix('+') != Some(want) {

@@ -18,7 +18,7 @@ use super::keys;
 use crate::attempt::Attempt;
 use crate::file;
 use crate::text::find;
-use crate::verdict::{Failure, Step};
+use crate::verdict::{Failure, Step, quote};
 
 /// A PEM file larger than this is not one.
 const MAX_PEM: u64 = 4 << 20;
@@ -140,7 +140,7 @@ fn private_key(text: &[u8]) -> Result<PrivateKeyDer<'static>, &'static str> {
 
 /// `"/ca.pem" (--cacert)`.
 fn at(path: &Path, option: &str) -> String {
-    ["\"", &path.to_string_lossy(), "\" (", option, ")"].concat()
+    ["\"", &quote(path.as_os_str().as_bytes()), "\" (", option, ")"].concat()
 }
 
 /// The whole file. Opened without waiting, since a FIFO would block for ever.

@@ -9,7 +9,7 @@ fn a_real_server_is_judged() {
     let folder = Folder::new("nginx");
     let port = free_port();
     let conf = format!(
-        "daemon off; master_process off; pid {pid}; error_log {log};
+         "daemon off; master_process off; pid {pid}; error_log {log};
          events {{ worker_connections 64; }}
          http {{
            access_log off; client_body_temp_path {tmp}; proxy_temp_path {tmp}; fastcgi_temp_path {tmp};
@@ -23,15 +23,20 @@ fn a_real_server_is_judged() {
              location /secret {{ auth_basic x; auth_basic_user_file {users}; root {root}; try_files /dir/a.txt =404; }}
              location /old {{ proxy_pass http://127.0.0.1:{port}/dir/; proxy_http_version 1.0; proxy_buffering off; }}
              location /gone {{ return 444; }}
+             location /folded {{ add_header X-Policy 'default-src x;
+   img-src *'; return 200; }}
+             location /nobody {{ return 302 http://:{port}/healthz; }}
+             location /colon {{ return 302 127.0.0.1:{port}/healthz; }}
+             location /dots {{ return 302 http://localhost:{port}/a/../healthz; }}
            }}
          }}",
-        pid = folder.path("pid"),
-        log = folder.path("log"),
-        tmp = folder.path("tmp"),
-        sock = folder.path("web.sock"),
-        root = folder.path("root"),
-        users = folder.path("users"),
-    );
+         pid = folder.path("pid"),
+         log = folder.path("log"),
+         tmp = folder.path("tmp"),
+         sock = folder.path("web.sock"),
+         root = folder.path("root"),
+         users = folder.path("users"),
+     );
     std::fs::create_dir_all(folder.path("root/dir/sub")).expect("a folder");
     std::fs::write(folder.path("root/dir/a.txt"), "a\n".repeat(5000)).expect("a file");
     std::fs::write(folder.path("users"), "u:{PLAIN}p w\n").expect("a file");
@@ -53,6 +58,13 @@ fn a_real_server_is_judged() {
         |path: &str| Command::new("curl").args(["-fs", "-o", "/dev/null", &url(path)]).status();
     assert!(curl("/moved").expect("curl").success() && !curl("/sick").expect("curl").success());
     check(&[&url("/moved"), "--follow"]).healthy("200 OK");
+    check(&[&url("/dots"), "--follow", "-e", "up"]).healthy("200 OK");
+    // A host that is none is not this one.
+    check(&[&url("/nobody"), "--follow"]).unhealthy("want one that can be followed");
+    check(&[&url("/colon"), "--follow"]).unhealthy("want one that can be followed");
+    // A value on two lines is one with a blank in it.
+    let policy = "X-Policy: default-src x; img-src *";
+    check(&[&url("/folded"), "--expect-header", policy]).healthy("200 OK");
     // Chunked, in full, as JSON.
     check(&[&url("/dir/"), "--expect-json", "/1/name=a.txt", "--expect-json", "/1/size=10000"])
         .healthy("200 OK");

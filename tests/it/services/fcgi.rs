@@ -1,4 +1,4 @@
-//! php-fpm, from Debian's package.
+//! php-fpm, and uwsgi with an application in Python, from Debian's packages.
 
 use crate::support::{Folder, Server, blurts, check, free_port, has, healthy, unhealthy};
 
@@ -26,6 +26,7 @@ pub fn php(port: u16) -> (Server, String) {
     folder.file("large.php", "<?php echo str_repeat('x', 1000000), 'end';");
     folder.file("larger.php", "<?php echo str_repeat('x', 1100000);");
     folder.file("slow.php", "<?php sleep(30);");
+    folder.file("path.php", "<?php echo $_SERVER['PHP_SELF'], ' ', $_SERVER['SCRIPT_NAME'];");
     folder.file("query.php", "<?php echo $_SERVER['REQUEST_METHOD'], ' ', $_GET['a'];");
     let server = Server::in_folder(folder, "php-fpm8.2", &["-y", &conf], &[]);
     (server.on_port(port).on_socket(&socket), socket)
@@ -61,6 +62,9 @@ fn php_fpm() {
     assert_eq!(healthy(&[&script("large.php"), "-e", "end"]), "200");
     has(&unhealthy(&[&script("larger.php")]), "an answer over 1 MiB, which is not judged");
     healthy(&[&format!("{}?a=b%20c", script("query.php")), "-e", "GET b c"]);
+    // PATH_INFO, which it is sent too, changes no script.
+    let path = server.folder().path("path.php");
+    healthy(&[&script("path.php"), "-e", &format!("{path} {path}")]);
     has(
         &unhealthy(&["-t", "500ms", &script("slow.php")]),
         &format!("while reading from 127.0.0.1:{port}, want a FastCGI answer"),
@@ -78,5 +82,44 @@ fn php_fpm() {
         let run = check(&[&wrong]);
         assert_eq!((run.code, run.out.as_str()), (Some(1), ""));
         has(&run.err, "want fcgi://host:port/path, such as php-fpm's /ping");
+    }
+}
+
+/// What is no PHP routes by PATH_INFO, and would answer all with its first page.
+#[test]
+fn uwsgi() {
+    let (port, folder) = (free_port(), Folder::new("s"));
+    let app = folder.file(
+        "app.py",
+        "def application(env, start):\n\
+         \x20   healthy = env.get('PATH_INFO') in ('', '/', '/live', '/a b')\n\
+         \x20   start('200 OK' if healthy else '503 Service Unavailable', [])\n\
+         \x20   return [('at ' + env.get('PATH_INFO') + '?' + env['QUERY_STRING']).encode()]\n",
+    );
+    let at = format!("127.0.0.1:{port}");
+    let args = ["--plugin", "python3", "--fastcgi-socket", &at, "--wsgi-file", &app, "--need-app"];
+    let _server = Server::in_folder(folder, "uwsgi", &args, &[]).on_port(port);
+    assert_eq!(healthy(&[&format!("fcgi://{at}/")]), "200 OK");
+    assert_eq!(healthy(&[&format!("fcgi://{at}/live?x=1"), "-e", "at /live?x=1"]), "200 OK");
+    assert_eq!(healthy(&[&format!("fcgi://{at}/a%20b")]), "200 OK");
+    assert_eq!(
+        unhealthy(&[&format!("fcgi://{at}/healthz")]),
+        "status 503 Service Unavailable, want 200-399: at /healthz?"
+    );
+}
+
+#[test]
+fn what_two_readers_understand_differently_is_refused() {
+    let record = |kind: u8, request: u8, content: &[u8]| {
+        let length = u8::try_from(content.len()).expect("a short one");
+        [&[1, kind, 0, request, 0, length, 0, 0], content].concat()
+    };
+    let told = |out: &[u8], request: u8| {
+        let bytes = [record(6, request, out), record(3, 1, &[0; 8])].concat();
+        unhealthy(&[&format!("fcgi://127.0.0.1:{}/ping", blurts(bytes))])
+    };
+    has(&told(b"Status: 200 OK\r\nStatus: 503 down\r\n\r\n", 1), "two statuses: 200 OK, 503 down");
+    for other in [0, 2] {
+        has(&told(b"Status: 200 OK\r\n\r\n", other), "a record of another request");
     }
 }

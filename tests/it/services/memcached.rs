@@ -32,6 +32,24 @@ fn memcached_that_wants_a_password_or_is_full() {
     let _server = Server::in_folder(folder, "memcached", &own, &[]).on_port(port);
     assert_eq!(healthy(&[&format!("memcached://127.0.0.1:{port}")]), "up, wants a password");
 
+    for more in [&["-B", "binary"][..], &["-S"]] {
+        let port = free_port();
+        let text = port.to_string();
+        let own = [&["-l", "127.0.0.1", "-U", "0", "-p", &text], more].concat();
+        let folder = Folder::new("s");
+        // Where SASL looks for it.
+        folder.file("memcached.conf", "mech_list: plain\n");
+        let env = folder.path("");
+        let env = [("SASL_CONF_PATH", env.as_str())];
+        let server = Server::in_folder(folder, "memcached", &own, &env).on_port(port);
+        let saw = healthy(&[&format!("memcached://127.0.0.1:{port}")]);
+        assert!(saw.starts_with("VERSION 1.") && saw.ends_with(" (binary protocol)"), "{saw}");
+        drop(server);
+    }
+    // Whoever hangs up on both is told of once.
+    let mute = unhealthy(&[&format!("memcached://127.0.0.1:{}", blurts(b""))]);
+    has(&mute, "want an answer to version: the connection was closed without a word");
+
     let port = blurts(b"ERROR Too many open connections\r\n");
     assert_eq!(
         unhealthy(&[&format!("memcached://127.0.0.1:{port}")]),

@@ -15,7 +15,8 @@ use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 #[cfg(target_arch = "x86_64")]
 use crate::support::from_npm;
 use crate::support::{
-    Folder, Server, as_user, check, eventually, free_port, healthy, must, server, unhealthy,
+    Folder, Server, as_user, blurts, check, eventually, free_port, has, healthy, must, server,
+    unhealthy,
 };
 
 /// After so many connect errors a host is blocked.
@@ -308,6 +309,35 @@ fn mysql() {
     whoever_logs_in_is_not_logged(&mysql, relayed);
     whoever_hangs_up_is_blocked(&mysql, relayed);
     a_full_server_is_unhealthy(&mysql);
+}
+
+/// A greeting as MySQL's, and an error as it answers a login.
+fn scripted(version: &str, error: &[u8]) -> u16 {
+    let packet = |number: u8, payload: &[u8]| {
+        let length = u8::try_from(payload.len()).expect("a short one");
+        [&[length, 0, 0, number], payload].concat()
+    };
+    let rest = b"\0\x05\0\0\0saltsalt\0\xff\xf7\x21\x02\0\xff\x81\x15\0\0\0\0\0\0\0\0\0\0\
+        saltsaltsalt\0mysql_native_password\0";
+    let greeting = packet(0, &[b"\x0a", version.as_bytes(), rest].concat());
+    blurts([greeting, packet(2, &[b"\xff", error].concat())].concat())
+}
+
+/// Proxies and OceanBase deny access in their own way; ClickHouse, with a number that may mean anything.
+#[test]
+fn those_that_only_speak_like_mysql() {
+    let port = scripted("5.7.25-OceanBase", b"\x15\x04#42000Access denied for user 'healthcheck'");
+    has(
+        &healthy(&[&format!("mysql://127.0.0.1:{port}")]),
+        "answers a login with 1045 (42000) Access denied",
+    );
+    let failed = b"\x04\x02#00000healthcheck: Authentication failed";
+    let clickhouse = scripted("24.8.4.13-ClickHouse", failed);
+    let other = scripted("8.0.36", failed);
+    let told = |port| unhealthy(&[&format!("mysql://127.0.0.1:{port}")]);
+    let words = "516 (00000) healthcheck: Authentication failed";
+    has(&told(clickhouse), &format!("{words}: want http://HOST:8123/ping for ClickHouse"));
+    assert!(told(other).ends_with(words), "{}", told(other));
 }
 
 #[cfg(feature = "tls")]

@@ -1,6 +1,7 @@
 //! HTTP/2 frames (RFC 9113): as many as one call over one stream needs.
 
 use crate::net::stream::Decoded;
+use crate::wire::Reader;
 
 /// The only stream we open; the client's are odd (section 5.1.1).
 pub const CALL: u32 = 1;
@@ -64,22 +65,21 @@ impl Frame {
         if !matches!(bytes, [] | [0, ..]) {
             return Err("that is no HTTP/2".into());
         }
-        let [_, high, low, kind, flags, a, b, c, d, rest @ ..] = bytes else {
-            return Ok(None);
-        };
-        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        let mut reader = Reader(bytes);
+        let head = (|| Some((reader.u8()?, reader.u16()?, reader.array()?, reader.u32()?)))();
+        let Some((_, length, [kind, flags], stream)) = head else { return Ok(None) };
+        let length = usize::from(length);
         // The first bit is reserved.
-        let stream = u32::from_be_bytes([*a & 0x7f, *b, *c, *d]);
-        if !fits(*kind, *flags, stream, length) {
-            let kind = name(KINDS, u64::from(*kind)).unwrap_or("further");
+        let stream = stream & 0x7fff_ffff;
+        if !fits(kind, flags, stream, length) {
+            let kind = name(KINDS, u64::from(kind)).unwrap_or("further");
             return Err(format!(
                 "a {kind} frame of {length} bytes on stream {stream}, which RFC 9113 forbids"
             )
             .into());
         }
-        let payload = rest.get(..length).map(<[u8]>::to_vec);
-        Ok(payload
-            .map(|payload| (Self { kind: *kind, flags: *flags, stream, payload }, length + 9)))
+        let payload = reader.bytes(length).map(<[u8]>::to_vec);
+        Ok(payload.map(|payload| (Self { kind, flags, stream, payload }, length + 9)))
     }
 
     /// Whether `flag` is set.
@@ -104,8 +104,8 @@ impl Frame {
 
     /// The number at `at` of the payload: error codes and last streams.
     pub fn number(&self, at: usize) -> u32 {
-        let bytes = self.payload.get(at..).and_then(|rest| rest.first_chunk::<4>());
-        bytes.map_or(0, |bytes| u32::from_be_bytes(*bytes))
+        let number = self.payload.get(at..).and_then(|rest| Reader(rest).u32());
+        number.unwrap_or_default()
     }
 }
 

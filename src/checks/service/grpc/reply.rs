@@ -1,5 +1,6 @@
 //! The reply to a call: frames in, verdict out.
 
+use super::fields::Fields;
 use super::frame::{self, CALL, ERRORS, Frame, flags, kind, name};
 use super::{MESSAGE, hpack};
 use crate::attempt::Attempt;
@@ -16,67 +17,80 @@ const CODES: &str = "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT
 const STATUSES: &str = "UNKNOWN SERVING NOT_SERVING SERVICE_UNKNOWN";
 
 /// Where the reply stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Awaiting {
+#[derive(Debug)]
+enum State {
     /// The server's preface, its SETTINGS, must come first (RFC 9113 section 3.4).
     Preface,
-    /// The response, and informational ones before it.
+    /// The response is to come, and informational ones before it.
     Response,
-    /// The message and the trailers.
-    Rest,
-    /// Nothing more: the verdict is known.
-    Known,
+    /// The message and the trailers are to come.
+    Rest(Answer),
+    /// Nothing more is: the verdict is known.
+    Known(Answer),
 }
 
 /// The reply as far as it was read, and the state of the connection.
 #[derive(Debug)]
 pub struct Reply {
-    awaiting: Awaiting,
+    state: State,
     /// Whether it comes over TLS.
     secure: bool,
     /// The server takes no further calls.
     leaving: bool,
     decoder: hpack::Decoder,
     /// A header block that has not ended yet.
-    block: Option<Vec<u8>>,
-    /// Whether the stream ends with the present frame, or header block.
-    end: bool,
-    /// `:status` and `content-type` of the response.
-    status: Vec<u8>,
-    kind: Vec<u8>,
+    block: Option<Block>,
+}
+
+/// A header block.
+#[derive(Debug)]
+struct Block {
+    bytes: Vec<u8>,
+    /// Whether the stream ends with it.
+    last: bool,
+}
+
+/// A response.
+#[derive(Debug)]
+struct Answer {
+    /// What came first.
+    head: Fields,
+    /// The message behind its five bytes.
     body: Vec<u8>,
-    /// `grpc-status` and `grpc-message` of the trailers.
-    code: Vec<u8>,
-    message: Vec<u8>,
+    /// What came last; where nothing else came, the head's (gRPC's Trailers-Only).
+    trailers: Trailers,
+}
+
+/// How the call ended.
+#[derive(Debug, Default)]
+struct Trailers {
+    /// `grpc-status`
+    code: Option<Vec<u8>>,
+    /// `grpc-message`
+    message: Option<Vec<u8>>,
 }
 
 impl Reply {
     /// Before the first frame.
     pub fn new(secure: bool) -> Self {
         Self {
-            awaiting: Awaiting::Preface,
+            state: State::Preface,
             secure,
             leaving: false,
             decoder: hpack::Decoder::new(hpack::TABLE),
             block: None,
-            end: false,
-            status: Vec::new(),
-            kind: Vec::new(),
-            body: Vec::new(),
-            code: Vec::new(),
-            message: Vec::new(),
         }
     }
 
     /// What the next frame is to bring, for messages; `None` once the verdict is known.
     pub fn awaited(&self) -> Option<&'static str> {
-        match self.awaiting {
-            Awaiting::Preface if self.secure => Some("HTTP/2 SETTINGS"),
+        match self.state {
+            State::Preface if self.secure => Some("HTTP/2 SETTINGS"),
             // A server that wants TLS may close without a word: then this is the hint.
-            Awaiting::Preface => Some("HTTP/2 SETTINGS without TLS"),
-            Awaiting::Known => None,
-            _ if self.leaving => Some("the reply after GOAWAY"),
-            Awaiting::Response | Awaiting::Rest => Some("the reply"),
+            State::Preface => Some("HTTP/2 SETTINGS without TLS"),
+            State::Known(_) => None,
+            State::Response | State::Rest(_) if self.leaving => Some("the reply after GOAWAY"),
+            State::Response | State::Rest(_) => Some("the reply"),
         }
     }
 
@@ -89,22 +103,22 @@ impl Reply {
         out: &mut Vec<u8>,
     ) -> Result<(), Wrong> {
         let ack = frame.has(flags::ACK);
-        if self.awaiting == Awaiting::Preface {
+        if matches!(self.state, State::Preface) {
             if frame.kind != kind::SETTINGS || ack {
                 return Err("another frame ahead of SETTINGS".into());
             }
-            self.awaiting = Awaiting::Response;
+            self.state = State::Response;
         }
         if self.block.is_some() && frame.kind != kind::CONTINUATION {
             return Err("a header block that another frame breaks into".into());
         }
         match frame.kind {
             kind::DATA | kind::HEADERS => {
-                self.end = frame.has(flags::END_STREAM);
+                let last = frame.has(flags::END_STREAM);
                 let content = frame.content().ok_or("a frame of too much padding")?;
                 match frame.kind {
-                    kind::DATA => self.data(content)?,
-                    _ => self.headers(Vec::new(), content, frame, see)?,
+                    kind::DATA => self.data(content, last)?,
+                    _ => self.headers(Block { bytes: Vec::new(), last }, content, frame, see)?,
                 }
             }
             kind::CONTINUATION => {
@@ -146,64 +160,93 @@ impl Reply {
     /// A part of a header block, behind `block`; the whole is read where it ends.
     fn headers(
         &mut self,
-        mut block: Vec<u8>,
+        mut block: Block,
         part: &[u8],
         frame: &Frame,
         see: &dyn Fn(&[u8], &[u8]),
     ) -> Result<(), &'static str> {
-        if block.len() + part.len() > hpack::LIST {
+        if block.bytes.len() + part.len() > hpack::LIST {
             return Err(hpack::LONG);
         }
-        block.extend_from_slice(part);
+        block.bytes.extend_from_slice(part);
         if !frame.has(flags::END_HEADERS) {
             self.block = Some(block);
             return Ok(());
         }
-        let response = self.awaiting == Awaiting::Response;
-        let Self { decoder, status, kind, code, message, .. } = self;
-        code.clear();
-        message.clear();
-        decoder.decode(&block, &mut |name, value| {
-            see(name, value);
-            let field = match name {
-                b":status" if response => &mut *status,
-                b"content-type" if response => &mut *kind,
-                b"grpc-status" => &mut *code,
-                b"grpc-message" => &mut *message,
-                _ => return,
-            };
-            // A second one is not passed over: `0, 13` is no good status (RFC 9110 section 5.3).
-            if !field.is_empty() {
-                field.extend_from_slice(b", ");
-            }
-            field.extend_from_slice(value);
-        })?;
-        if self.end {
-            self.awaiting = Awaiting::Known;
-        } else if !response {
+        let trailers = matches!(self.state, State::Rest(_));
+        if trailers && !block.last {
             return Err("a second response, want trailers");
-        } else if let [b'1', _, _] = self.status.as_slice() {
-            // Informational: the response is still to come (RFC 9110 section 15.2).
-            self.status.clear();
-            self.kind.clear();
-        } else {
-            let ours = self.status == b"200" && is_grpc(&self.kind);
-            self.awaiting = if ours { Awaiting::Rest } else { Awaiting::Known };
-            // Only what the trailers say counts.
-            self.code.clear();
         }
+        // In trailers every pseudo-header is late (RFC 9113 section 8.1).
+        let mut fields = Fields { regular: trailers, ..Fields::default() };
+        let mut malformed = None;
+        self.decoder.decode(&block.bytes, &mut |name, value| {
+            see(name, value);
+            malformed = malformed.or(fields.take(name, value).err());
+        })?;
+        if let Some(wrong) = malformed {
+            return Err(wrong);
+        }
+        self.state = match std::mem::replace(&mut self.state, State::Response) {
+            State::Rest(answer) => State::Known(answer.ended(fields)?),
+            // Informational: the response is still to come (RFC 9110 section 15.2).
+            _ if !block.last && fields.is_informational() => State::Response,
+            _ => Answer::begun(fields, block.last),
+        };
         Ok(())
     }
 
     /// A part of the message. Its length is looked at before the message is there.
-    fn data(&mut self, part: &[u8]) -> Result<(), &'static str> {
-        if self.awaiting != Awaiting::Rest {
+    fn data(&mut self, part: &[u8], last: bool) -> Result<(), &'static str> {
+        let State::Rest(answer) = &mut self.state else {
             return Err("DATA ahead of HEADERS");
+        };
+        answer.body.extend_from_slice(part);
+        answer.check_message()?;
+        if last && let State::Rest(answer) = std::mem::replace(&mut self.state, State::Response) {
+            self.state = State::Known(answer);
         }
-        self.body.extend_from_slice(part);
-        if self.end {
-            self.awaiting = Awaiting::Known;
+        Ok(())
+    }
+
+    /// Healthy only when everything is as it should be.
+    pub fn judge(&self, attempt: &Attempt<'_>) -> Verdict {
+        match &self.state {
+            State::Known(answer) => answer.judge(attempt),
+            State::Preface | State::Response | State::Rest(_) => {
+                Err(attempt.protocol("1000 frames, and no reply among them"))
+            }
         }
+    }
+}
+
+impl Answer {
+    /// The response's head has come, and is all of it when it is the `last`.
+    fn begun(mut head: Fields, last: bool) -> State {
+        let message = head.message.take();
+        if last {
+            let code = head.code.take();
+            let trailers = Trailers { code, message };
+            return State::Known(Self { head, body: Vec::new(), trailers });
+        }
+        let ours = head.has_status(b"200") && head.is_grpc();
+        // Only what the trailers say counts.
+        let trailers = Trailers { code: None, message: message.filter(|_| !ours) };
+        let answer = Self { head, body: Vec::new(), trailers };
+        if ours { State::Rest(answer) } else { State::Known(answer) }
+    }
+
+    /// The trailers have come.
+    fn ended(mut self, fields: Fields) -> Result<Self, &'static str> {
+        if self.head.code.is_some() && fields.code.is_some() {
+            return Err("a grpc-status in both headers and trailers");
+        }
+        self.trailers = Trailers { code: fields.code, message: fields.message };
+        Ok(self)
+    }
+
+    /// What can be said of the message before all of it is there.
+    fn check_message(&self) -> Result<(), &'static str> {
         let Some([compressed, length @ ..]) = self.body.first_chunk::<5>() else {
             return Ok(());
         };
@@ -219,8 +262,8 @@ impl Reply {
         }
     }
 
-    /// Healthy only when everything is as it should be: 200, gRPC, code 0, and SERVING.
-    pub fn judge(&self, attempt: &Attempt<'_>) -> Verdict {
+    /// 200, gRPC, code 0, and SERVING.
+    fn judge(&self, attempt: &Attempt<'_>) -> Verdict {
         let Some((what, got, want)) = self.fault() else {
             return Healthy::saw("SERVING");
         };
@@ -229,10 +272,11 @@ impl Reply {
         }
         let failure = Failure::mismatch(what, &got, want);
         // Some say OK in words, too, whatever the message says.
-        if self.code == b"0" {
+        if self.trailers.code.as_deref() == Some(b"0") {
             return Err(failure);
         }
-        let words = value::percent_decoded(&String::from_utf8_lossy(&self.message));
+        let words = self.trailers.message.as_deref().unwrap_or_default();
+        let words = value::percent_decoded(&String::from_utf8_lossy(words));
         Err(failure.with(&quote(&words)))
     }
 
@@ -240,28 +284,29 @@ impl Reply {
     /// protocol is broken in the way that stands first.
     fn fault(&self) -> Option<(&'static str, String, &'static str)> {
         let broken = |what| Some((what, String::new(), ""));
-        if self.status != b"200" {
-            return Some(("HTTP status", shown(&self.status), "200"));
+        if !self.head.has_status(b"200") {
+            return Some(("HTTP status", shown(self.head.status.as_ref()), "200"));
         }
+        let code = self.trailers.code.as_deref().unwrap_or_default();
         // Trailers that stand alone say what is wrong even where they lack a type.
-        if !self.code.is_empty() && self.code != b"0" {
-            let code = quote(&self.code);
-            let got = match value::number(&self.code).ok().and_then(|code| name(CODES, code)) {
-                Some(name) => format!("{name} ({code})"),
-                None => code,
+        if !matches!(code, b"" | b"0") {
+            let shown = quote(code);
+            let got = match value::number(code).ok().and_then(|code| name(CODES, code)) {
+                Some(name) => format!("{name} ({shown})"),
+                None => shown,
             };
             // These two mean the same of every health service: they are told in its words.
-            let want = match self.code.as_slice() {
+            let want = match code {
                 b"5" => "a service whose health the server knows",
                 b"12" => "a server with grpc.health.v1.Health",
                 _ => "OK (0)",
             };
             return Some(("grpc-status", got, want));
         }
-        if !is_grpc(&self.kind) {
-            return Some(("content-type", shown(&self.kind), "application/grpc"));
+        if !self.head.is_grpc() {
+            return Some(("content-type", shown(self.head.kind.as_ref()), "application/grpc"));
         }
-        if self.code.is_empty() {
+        if code.is_empty() {
             return broken("the reply ended without a grpc-status");
         }
         let Some(([_, length @ ..], message)) = self.body.split_first_chunk::<5>() else {
@@ -269,6 +314,11 @@ impl Reply {
         };
         if u32::from_be_bytes(*length) as usize != message.len() {
             return broken("the reply ended within its message");
+        }
+        // RFC 9113 section 8.1.1.
+        let length = self.head.length.as_deref().map(|length| value::number(length).ok());
+        if length.is_some_and(|length| length != u64::try_from(self.body.len()).ok()) {
+            return broken("a content-length that is not the message's");
         }
         match serving(message) {
             Some(1) => None,
@@ -281,15 +331,9 @@ impl Reply {
     }
 }
 
-/// `application/grpc`, `application/grpc+proto`, `application/grpc; ...`.
-fn is_grpc(kind: &[u8]) -> bool {
-    let rest = kind.strip_prefix(b"application/grpc");
-    rest.is_some_and(|rest| matches!(rest, [] | [b'+' | b';', ..]))
-}
-
 /// A field's value, or that it is not there.
-fn shown(value: &[u8]) -> String {
-    if value.is_empty() { "missing".into() } else { quote(value) }
+fn shown(value: Option<&Vec<u8>>) -> String {
+    value.map_or_else(|| "missing".into(), |value| quote(value))
 }
 
 /// What the server did, with the error code that it gave.
@@ -545,6 +589,71 @@ mod tests {
         assert_eq!(judged(&ahead), Err("another frame ahead of SETTINGS".into()));
         let ack = framed(kind::SETTINGS, flags::ACK, 0, &[]);
         assert_eq!(judged(&ack), Err("another frame ahead of SETTINGS".into()));
+    }
+
+    /// What RFC 9113 sections 8.1 to 8.3 call malformed.
+    #[test]
+    fn what_two_readers_understand_differently_is_refused() {
+        const LATE: &str =
+            "a pseudo-header that is late, second or unknown, which RFC 9113 forbids";
+        const NAME: &str = "a field name of signs that RFC 9113 forbids";
+        const VALUE: &str = "CR, LF or NUL in a field, which RFC 9113 forbids";
+        const OLD: &str = "a field of HTTP/1 connections, which RFC 9113 forbids";
+        let (kind, status) = (("content-type", "application/grpc"), (":status", "200"));
+        let answer = |head: &[(&str, &str)], trailers: &[(&str, &str)]| {
+            whole(&[headers(head, false), data(SERVING), headers(trailers, true)])
+        };
+        for (more, wrong) in [
+            (status, LATE),
+            ((":path", "/"), LATE),
+            ((":", ""), LATE),
+            (("", "x"), NAME),
+            (("Grpc-Status", "0"), NAME),
+            (("a b", "0"), NAME),
+            (("a:b", "0"), NAME),
+            (("a\0", "0"), NAME),
+            (("a\u{e9}", "0"), NAME),
+            (("x", "a\rb"), VALUE),
+            (("x", "a\nb"), VALUE),
+            (("x", "a\0b"), VALUE),
+            (("connection", "close"), OLD),
+            (("proxy-connection", "close"), OLD),
+            (("keep-alive", "timeout=5"), OLD),
+            (("transfer-encoding", "chunked"), OLD),
+            (("upgrade", "h2c"), OLD),
+        ] {
+            for head in [[status, kind, more], [status, more, kind]] {
+                assert_eq!(answer(&head, OK), Err(wrong.into()), "{more:?}");
+            }
+            assert_eq!(answer(HEAD, &[OK[0], more]), Err(wrong.into()), "{more:?}");
+        }
+        assert_eq!(answer(&[kind, status], OK), Err(LATE.into()));
+        assert_eq!(answer(&[status, status, kind], OK), Err(LATE.into()));
+        assert_eq!(answer(HEAD, &[status, OK[0]]), Err(LATE.into()));
+        // In an informational response, and where nothing follows.
+        assert_eq!(
+            whole(&[headers(&[(":status", "103"), ("upgrade", "x")], false)]),
+            Err(OLD.into())
+        );
+        assert_eq!(whole(&[headers(&[kind, status], true)]), Err(LATE.into()));
+
+        let both = "a grpc-status in both headers and trailers";
+        for (first, then) in [("0", "0"), ("13", "0"), ("0", "13"), ("", "0")] {
+            let head = [status, kind, ("grpc-status", first)];
+            assert_eq!(answer(&head, &[("grpc-status", then)]), Err(both.into()));
+        }
+        let head = [status, kind, ("grpc-status", "0")];
+        assert_eq!(answer(&head, &[]), Err("the reply ended without a grpc-status".into()));
+
+        let length = |length| answer(&[status, kind, ("content-length", length)], OK);
+        assert_eq!(length("7"), Ok("SERVING".into()));
+        for other in ["6", "8", "", "+7", "7, 7", "x"] {
+            let wrong = "a content-length that is not the message's";
+            assert_eq!(length(other), Err(wrong.into()), "{other}");
+        }
+        // Signs that are allowed, and a blank that grpc-message may end with.
+        let fine = [OK[0], ("x-!#$%&'*+.^_`|~0", "\u{e9}\t"), ("grpc-message", "fine ")];
+        assert_eq!(answer(HEAD, &fine), Ok("SERVING".into()));
     }
 
     #[test]
