@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 
 use crate::deadline::Deadline;
-use crate::verdict::{Failure, Span, Stage, Step, millis};
+use crate::verdict::{Failure, Span, Stage, Step, millis, titled};
 use crate::wait::{End, Signals, Woken, wait};
 
 /// Where lines for stderr go, and which are wanted.
@@ -53,7 +53,7 @@ impl<'a> Attempt<'a> {
     /// As [`Attempt::new`], begun at `started`.
     pub fn since(started: Instant, label: &'a str, time: Duration, log: Log) -> Self {
         Self {
-            label,
+            label: titled(label),
             started,
             time,
             deadline: Deadline::new(started, time),
@@ -96,13 +96,18 @@ impl<'a> Attempt<'a> {
 
     /// Notes that the check is now at `step` with `at`; every failure from here on says so.
     pub fn enter(&self, step: Step, at: &str) {
+        self.note(step, at);
+        if self.log.verbose {
+            self.say(&*self.stage());
+        }
+    }
+
+    /// As [`Attempt::enter`], without a line for `--verbose`: in the middle of a step.
+    pub fn note(&self, step: Step, at: &str) {
         let mut stage = self.stage();
         stage.step = step;
         stage.at.clear();
         stage.at.push_str(at);
-        if self.log.verbose {
-            self.say(&*stage);
-        }
     }
 
     fn stage(&self) -> MutexGuard<'_, Stage> {

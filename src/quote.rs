@@ -120,6 +120,11 @@ fn hex(byte: u8, line: &mut String) {
     hex_digits(byte, line);
 }
 
+/// A label with a colon behind it to come: `memory:` and `disk:` have theirs.
+pub fn titled(label: &str) -> &str {
+    label.strip_suffix(':').unwrap_or(label)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,7 +14,7 @@ use rustix::stdio;
 use crate::cli::Output;
 use crate::plan::{Outcome, Progress, Report};
 use crate::text::hex_digits;
-use crate::verdict::{Cause, Span, Step, brief, millis};
+use crate::verdict::{Cause, Span, Step, brief, millis, titled};
 
 /// All that Docker keeps of a probe's output (4,096 bytes), less a newline.
 const OUTPUT: usize = 4095;
@@ -169,7 +169,7 @@ fn share(lines: &[String], mut left: usize) -> usize {
 
 /// `healthy: http://localhost:8080/: 200 OK in 2 ms`.
 fn sentence(outcome: &Outcome) -> String {
-    let label = outcome.label;
+    let label = titled(outcome.label);
     match &outcome.verdict {
         Ok(seen) => format!("healthy: {label}: {} in {}", seen.0, Span(outcome.elapsed)),
         Err(failure) => {
@@ -326,9 +326,9 @@ fn timeless(line: &str) -> String {
     let mut words = line.split(' ').peekable();
     let mut out = String::new();
     while let Some(word) = words.next() {
-        let digits = word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.'));
+        let digits = word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'('));
         let unit = words.peek().map(|unit| unit.trim_end_matches([',', ';', ':', ')']));
-        if digits && matches!(unit, Some("s" | "ms")) || word == "accepted:" {
+        if digits && matches!(unit, Some("s" | "ms" | "min" | "h" | "d" | "wait")) {
             words.next();
         } else {
             out.push_str(word);
@@ -346,8 +346,12 @@ mod tests {
         for (one, other) in [
             ("timed out after 3 s while x", "timed out after 2.5 s while x"),
             ("modified 65 s ago, want at most 3 s ago", "modified 66 s ago, want at most 3 s ago"),
+            ("modified 179 s (2 min) ago", "modified 180 s (3 min) ago"),
             ("a: timed out after 900 ms; b", "a: timed out after 1 s; b"),
-            ("x: waiting to be accepted: 1: no byte", "x: waiting to be accepted: 2: no byte"),
+            (
+                "x: no connections: 1 wait to be accepted",
+                "x: no connections: 2 wait to be accepted",
+            ),
         ] {
             assert_eq!(timeless(one), timeless(other));
         }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-pub use crate::quote::{brief, escape, hide, quote};
+pub use crate::quote::{brief, escape, hide, quote, titled};
 
 /// The answer of one check.
 pub type Verdict = Result<Healthy, Failure>;
@@ -155,9 +155,12 @@ impl Failure {
         Self::mismatch(what, got, &format!("\"{}\" in it", quote(text))).with(&quote(seen))
     }
 
-    /// The same words, about a set-up that cannot be checked: see [`Cause::Setup`].
+    /// The same words, about a set-up that cannot be checked: see [`Cause::Setup`]. What came to no
+    /// end may still be in order.
     pub fn setup(mut self) -> Self {
-        self.0.1 = Cause::Setup;
+        if !matches!(self.0.1, Cause::Timeout | Cause::Signal) {
+            self.0.1 = Cause::Setup;
+        }
         self
     }
 
@@ -192,7 +195,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// A duration as people write it: `3 s`, `1.5 s`, `250 ms`.
+/// A duration as people write it: `3 s`, `1.5 s`, `250 ms`, `7500 s (2 h)`.
 #[derive(Debug, Clone, Copy)]
 pub struct Span(pub Duration);
 
@@ -203,11 +206,17 @@ impl fmt::Display for Span {
             return write!(f, "{ms} ms");
         }
         let (seconds, tenths) = (ms / 1000, ms % 1000 / 100);
-        if tenths == 0 || seconds >= 60 {
-            write!(f, "{seconds} s")
-        } else {
-            write!(f, "{seconds}.{tenths} s")
+        if tenths != 0 && seconds < 60 {
+            return write!(f, "{seconds}.{tenths} s");
         }
+        write!(f, "{seconds} s")?;
+        // Who reads 259200 s does not see three days.
+        for (unit, size) in [("d", 86_400), ("h", 3600), ("min", 60)] {
+            if seconds >= 2 * size {
+                return write!(f, " ({} {unit})", seconds / size);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -247,15 +256,25 @@ mod tests {
         let missing = odd.setup();
         assert_eq!(missing.to_string(), "reading from [::1]:80: not HTTP");
         assert_eq!(missing.cause(), Cause::Setup);
+        let late = Failure::timed_out(&stage(Step::Open, "/ca.pem"), Some(Duration::from_secs(3)));
+        assert_eq!(late.setup().cause(), Cause::Timeout);
         let own = Failure::io(&stage(Step::Open, "/x"), &io::Error::other("want a regular file"));
         assert_eq!(own.cause(), Cause::Protocol);
     }
 
     #[test]
     fn spans() {
-        for (ms, text) in
-            [(0, "0 ms"), (999, "999 ms"), (1000, "1 s"), (1500, "1.5 s"), (61_900, "61 s")]
-        {
+        for (ms, text) in [
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (1000, "1 s"),
+            (1500, "1.5 s"),
+            (61_900, "61 s"),
+            (120_000, "120 s (2 min)"),
+            (7_199_000, "7199 s (119 min)"),
+            (7_200_000, "7200 s (2 h)"),
+            (259_200_000, "259200 s (3 d)"),
+        ] {
             assert_eq!(Span(Duration::from_millis(ms)).to_string(), text);
         }
     }

@@ -7,7 +7,7 @@ use crate::input::{Flag, Options, Target, Usage, value};
 use crate::net::stream::MESSAGE;
 use crate::net::{self, Peer, UnixName};
 use crate::text::contains;
-use crate::verdict::{Failure, Healthy, Verdict, quote};
+use crate::verdict::{Failure, Healthy, Step, Verdict, quote};
 
 /// A connection, and what is said over it.
 #[derive(Debug)]
@@ -63,7 +63,8 @@ impl Check for Stream {
         };
         while let Some(missing) = wanted.missing().or_else(|| lines(&wanted.seen)) {
             let mut buffer = [0; 4096];
-            let n = stream.read(&mut buffer).map_err(|failure| {
+            attempt.enter(Step::Read, stream.peer());
+            let n = stream.hear(&mut buffer, wanted.seen.len()).map_err(|failure| {
                 // What came tells who is there, though it is not what was wanted.
                 let who = net::recognise::recognise(&wanted.seen).unwrap_or_default();
                 failure.with(&quote(&wanted.seen)).with(who)

@@ -1,6 +1,7 @@
 //! `${...}`, since there is no shell: one pass, whose yield is not expanded again.
 
 use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
@@ -128,8 +129,11 @@ fn secret(path: &[u8]) -> Result<Vec<u8>, Wrong> {
     if !path.starts_with(b"/") {
         return Err("want an absolute path after 'file:'".into());
     }
-    let mut content =
-        file::read(Path::new(OsStr::from_bytes(path)), FILE).map_err(|error| error.to_string())?;
+    let content = file::read(Path::new(OsStr::from_bytes(path)), FILE);
+    let mut content = content.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => [&error.to_string(), ": ", file::whereabouts(path)].concat(),
+        _ => error.to_string(),
+    })?;
     if content.last() == Some(&b'\n') {
         content.pop();
     }
@@ -250,7 +254,8 @@ mod tests {
                 "${A}: want ${NAME}, ${NAME:-text} or ${file:/path}, none in another",
             ),
             ("${file:x}", "want an absolute path"),
-            ("${file:/none}", "No such file or directory (os error 2)"),
+            ("${file:/none}", "No such file or directory (os error 2): its folder is there"),
+            ("${file:/none/x}", "(os error 2): its folder is missing too"),
             ("${file:/dev/zero}", "want a regular file"),
         ] {
             let wrong = expanded(typed).expect_err(typed);

@@ -90,6 +90,12 @@ pub fn read(call: &Call<'_>, style: Style, table: &'static str) -> Result<Given,
             [b'-', b'-', long @ ..] if !operands => (true, long),
             [b'-', rest @ ..] if !operands && !rest.is_empty() => (style == Style::Go, rest),
             operand => {
+                if matches!(operand, b"||" | b"&&" | b"|") {
+                    return Err(call.wrong(
+                        operand,
+                        "sh -c '...' around all of it, or nothing behind: no shell reads this",
+                    ));
+                }
                 given.operands.push(operand);
                 continue;
             }

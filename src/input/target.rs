@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::{Address, Text, Usage, value};
 use crate::text::{Wrong, before, piece, rsplit_once, split_once};
-use crate::verdict::brief;
+use crate::verdict::{brief, titled};
 
 /// A target split at its scheme; what follows is the check's to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +94,7 @@ impl Target {
 
     /// A usage error about this target.
     pub fn wrong(&self, message: &str) -> Usage {
-        Usage::new(format!("{}: {message}", self.label))
+        Usage::new([titled(&self.label), ": ", message].concat())
     }
 
     /// What follows, when it must be an absolute path after `//`: `file:///run/x` is `/run/x`.

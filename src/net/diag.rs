@@ -133,7 +133,7 @@ pub fn queue(peer: &str, attempt: &Attempt<'_>) -> String {
     let here = all.iter().filter(|one| Ok(one.address.port()) == value::port(port.as_bytes()));
     match here.map(|one| one.waiting).max().unwrap_or(0) {
         0 => String::new(),
-        n => format!("waiting to be accepted: {n}"),
+        n => format!("the server takes no connections: {n} wait to be accepted"),
     }
 }
 
@@ -275,9 +275,15 @@ mod tests {
         assert_eq!(queue(&at, &attempt()), "");
         assert_eq!(queue("/run/x.sock", &attempt()), "");
         let _one = TcpStream::connect(address).expect("a connection");
-        assert_eq!(queue(&at, &attempt()), "waiting to be accepted: 1");
+        assert_eq!(
+            queue(&at, &attempt()),
+            "the server takes no connections: 1 wait to be accepted"
+        );
         let _two = TcpStream::connect(address).expect("a connection");
-        assert_eq!(queue(&at, &attempt()), "waiting to be accepted: 2");
+        assert_eq!(
+            queue(&at, &attempt()),
+            "the server takes no connections: 2 wait to be accepted"
+        );
         assert_eq!(found(false, address), waiting(2));
         assert_eq!(
             instead(address.port(), &attempt()),

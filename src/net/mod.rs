@@ -186,9 +186,11 @@ impl Peer {
         let stream = Stream::new(socket, files, address, attempt);
         match (secure, &self.tls) {
             (true, Some(tls)) => stream.secure(tls),
-            (true, None) => {
-                Err(attempt.protocol("https is wanted here, which this build leaves out"))
-            }
+            (true, None) => Err(attempt
+                .protocol(
+                    "the redirect leads to https, which this flavour leaves out; want the flavour healthcheck",
+                )
+                .setup()),
             (false, _) => Ok(stream),
         }
     }
@@ -210,12 +212,17 @@ fn each_address<T>(
         let name = address.to_string();
         let until = attempt.deadline().share(addresses.len() - i);
         attempt.enter(Step::Connect, &name);
-        let error = match permitted(address).and_then(|()| connect(*address, until)) {
+        let allowed = permitted(address);
+        let forbidden = allowed.is_err();
+        let error = match allowed.and_then(|()| connect(*address, until)) {
             Ok(done) => return Ok((done, name)),
             Err(error) => error,
         };
         let (number, late) = (error.raw_os_error(), is_late(&error));
-        let failure = attempt.io(error);
+        let mut failure = attempt.io(error);
+        if forbidden {
+            failure = failure.setup();
+        }
         attempt.say(&failure);
         failed = Some(match failed {
             None => (failure, number),
@@ -272,7 +279,10 @@ fn connect_unix(name: &UnixName, attempt: &Attempt<'_>) -> Result<(OwnedFd, Stri
             }
             Err(error) => {
                 let hint = match error {
-                    Errno::NOENT if text.starts_with('/') => file::whereabouts(text.as_bytes()),
+                    // An abstract one has no file.
+                    _ if !text.starts_with('/') => "",
+                    Errno::NOENT => file::whereabouts(text.as_bytes()),
+                    Errno::CONNREFUSED => "nobody listens on it: the file is left over",
                     _ => "",
                 };
                 return Err(attempt.io(error).with(hint));

@@ -5,7 +5,7 @@
 pub fn recognise(bytes: &[u8]) -> Option<&'static str> {
     /// First bytes, and whose they are. The first match wins.
     const KNOWN: &[(&[u8], &str)] = &[
-        (b"HTTP/1.", "an HTTP server answers here"),
+        (b"HTTP/1.", "an HTTP/1 server answers here"),
         (b"\x15\x03", "a TLS server answers here: it wants TLS"),
         (b"\x16\x03", "a TLS server answers here: it wants TLS"),
         (b"SSH-", "an SSH server answers here"),

@@ -29,11 +29,18 @@ pub(super) fn address(Address { ip, zone }: &Address, port: u16) -> io::Result<S
     Ok(SocketAddrV6::new(*v6, port, 0, number).into())
 }
 
+/// The flavour that does what one with `loopback-only` leaves out.
+pub(super) const FLAVOUR: &str =
+    if cfg!(feature = "tls") { "healthcheck" } else { "healthcheck-plain" };
+
 /// A build with `loopback-only` is no tool for reaching other machines: every address is asked
 /// here, after redirects and name resolution, before a socket is made.
 pub(super) fn permitted(address: &SocketAddr) -> io::Result<()> {
     if cfg!(feature = "loopback-only") && !address.ip().to_canonical().is_loopback() {
-        return Err(Wrong::from("this build connects to loopback addresses only").into());
+        let wrong =
+            ["this flavour connects to loopback addresses only; want the flavour ", FLAVOUR]
+                .concat();
+        return Err(Wrong::from(wrong).into());
     }
     Ok(())
 }

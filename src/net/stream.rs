@@ -148,14 +148,30 @@ impl<'w> Stream<'w> {
     /// TLS an end without close_notify is no orderly one and fails (RFC 8446 section 6.1).
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
         self.attempt.enter(Step::Read, &self.peer);
-        self.read_until(buffer, self.attempt.deadline()).map_err(|error| self.unread(error))
+        self.read_until(buffer, self.attempt.deadline()).map_err(|error| self.unread(error, ""))
     }
 
-    /// Why nothing was read. A server of this machine that is late may have others waiting.
-    fn unread(&self, error: io::Error) -> Failure {
+    /// Why nothing was read. A server of this machine that is late may have
+    /// others waiting; where it has none, `else_says` is all there is to say.
+    fn unread(&self, error: io::Error, else_says: &str) -> Failure {
         let late = is_late(&error);
         let failure = self.attempt.io(error);
-        if late { failure.with(&diag::queue(&self.peer, self.attempt)) } else { failure }
+        if !late {
+            return failure;
+        }
+        match diag::queue(&self.peer, self.attempt).as_str() {
+            "" => failure.with(else_says),
+            queue => failure.with(queue),
+        }
+    }
+
+    /// As [`Stream::read`] of a conversation in which `seen` bytes have come so far: silence may be
+    /// that of a server which waits for a first word of another protocol.
+    pub fn hear(&mut self, buffer: &mut [u8], seen: usize) -> Result<usize, Failure> {
+        self.read_until(buffer, self.attempt.deadline()).map_err(|error| match seen {
+            0 => self.unread(error, SILENCE),
+            n => self.unread(error, &[&n.to_string(), " bytes of an answer came"].concat()),
+        })
     }
 
     /// As [`Stream::read`], given up at `until`.
@@ -206,6 +222,10 @@ impl<'w> Stream<'w> {
         }
     }
 }
+
+/// What nothing may mean: HTTP servers and others wait for the end of a request that is none to them.
+const SILENCE: &str =
+    "no byte of an answer came: it hangs, or speaks another protocol (HTTP?) and waits for more";
 
 /// A decoder's answer: what was decoded and how many bytes it took; `None` when more are needed;
 /// an error in words when no further byte can mend it.
@@ -268,6 +288,8 @@ impl<'w> Conversation<'w> {
             match decode(&self.inbox) {
                 Ok(Some((message, used))) => {
                     self.inbox.drain(..used.min(self.inbox.len()));
+                    // It came: what it says is no longer about what was awaited.
+                    self.attempt().note(Step::Read, self.stream.peer());
                     return Ok(message);
                 }
                 Ok(None) => self.fill(what)?,
@@ -321,12 +343,8 @@ impl<'w> Conversation<'w> {
             return Err(self.refused(what, "more than 64 KiB without an end"));
         }
         self.awaits(what);
-        let attempt = self.attempt();
         let mut buffer = [0; 4096];
-        let n = self
-            .stream
-            .read_until(&mut buffer, attempt.deadline())
-            .map_err(|error| self.stream.unread(error))?;
+        let n = self.stream.hear(&mut buffer, self.inbox.len())?;
         if n == 0 {
             let wrong = match self.inbox.len() {
                 0 => "the connection was closed without a word".to_owned(),

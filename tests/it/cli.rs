@@ -664,7 +664,7 @@ fn a_slow_check_says_once_what_it_waits_for() {
         run.out,
         format!(
             "unhealthy: {target}: timed out after 1.5 s while reading from 127.0.0.1:{port}: \
-             waiting to be accepted: 1: no byte of an answer came\n"
+             the server takes no connections: 1 wait to be accepted: no byte of an answer came\n"
         )
     );
     run.within(Duration::from_secs(3));

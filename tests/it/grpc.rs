@@ -134,7 +134,7 @@ fn tls() {
     }
     let peer = grpcio_in(&folder);
     check(&[&peer.target("grpcs", "noalpn", ""), "--cacert", &root])
-        .unhealthy("want h2 by ALPN, the server agreed to no protocol\n");
+        .unhealthy("the server speaks no HTTP/2 here: got no protocol by ALPN, want h2\n");
 }
 
 #[test]
@@ -147,10 +147,10 @@ fn other_servers_on_the_port() {
     let target = "grpc://localhost/x";
     let ask = |socket: &str| check(&[target, "--connect-to", &format!("unix:{socket}")]);
     ask(&redis).unhealthy(
-        "want HTTP/2 SETTINGS without TLS: that is no HTTP/2 (a Redis server answers here)\n",
+        "want the greeting of a gRPC server without TLS: that is no gRPC (a Redis server answers here)\n",
     );
     ask(&one).unhealthy(
-        "want HTTP/2 SETTINGS without TLS: that is no HTTP/2 (an HTTP server answers here)\n",
+        "want the greeting of a gRPC server without TLS: that is no gRPC (an HTTP/1 server answers here)\n",
     );
     // HTTP/2, but not for gRPC.
     ask(&two).unhealthy_for(target, "HTTP status 404, want 200");

@@ -86,8 +86,9 @@ fn files() {
     // stay fresh for as long.
     let future = SystemTime::now() + Duration::from_secs(3600);
     fs::File::options().append(true).open(&path).and_then(|f| f.set_modified(future)).expect("set");
-    check(&[&target, "--max-age", "2h"]).healthy(" s in the future in ");
-    check(&[&target, "--max-age", "1s"]).unhealthy(" s in the future, want at most 1 s ago\n");
+    check(&[&target, "--max-age", "2h"]).healthy(" s (59 min) in the future in ");
+    check(&[&target, "--max-age", "1s"])
+        .unhealthy(" s (59 min) in the future, want at most 1 s ago\n");
 
     check(&[&target, "--absent"]).unhealthy("regular file is there, modified ");
     check(&[&format!("{target}.not"), "--absent"]).healthy("absent");
@@ -220,7 +221,7 @@ fn processes_by_number() {
     fs::write(&path, "4194303").expect("a file");
     aged(&path, 7200);
     check(&[&target])
-        .unhealthy("does not exist, want it alive: the pid file was written 7200 s ago\n");
+        .unhealthy("does not exist, want it alive: the pid file was written 7200 s (2 h) ago\n");
     for (content, message) in [
         ("", "with nothing in it"),
         ("\n", "with an empty first line"),

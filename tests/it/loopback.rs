@@ -52,9 +52,9 @@ fn traced(exe: &Path, before: &str, args: &str) -> Traced {
     Traced { run, calls: calls.map(str::to_owned).collect() }
 }
 
-const REFUSED: &str = "this build connects to loopback addresses only";
+const REFUSED: &str = "this flavour connects to loopback addresses only";
 const IN_FULL: &str = "want an IPv4 address in full, as 127.0.0.1";
-const UNKNOWN: &str = "not in /etc/hosts, and this build asks no name server";
+const UNKNOWN: &str = "not in /etc/hosts, and this flavour asks no name server";
 
 /// What is asked, and why it is refused; docs/intruder.md has the same rows.
 const REFUSALS: &[(&str, &str)] = &[
@@ -103,7 +103,7 @@ fn no_way_leads_outside() {
         let Traced { run, calls } = traced(&exe, "", args);
         match words {
             IN_FULL => run.usage(words),
-            words => run.unhealthy(words),
+            words => run.setup(words),
         };
         assert_eq!(calls, Vec::<String>::new(), "{args}");
     }

@@ -49,9 +49,10 @@ fn connections_that_wait_to_be_accepted_are_counted() {
     let waiting: Vec<_> =
         (0..3).map(|_| std::net::TcpStream::connect(("127.0.0.1", port)).expect("open")).collect();
     check(&[&format!("tcp://127.0.0.1:{port}"), "-e", "x", "-t", "200ms"])
-        .unhealthy(": waiting to be accepted: 4\n");
-    check(&[&format!("http://127.0.0.1:{port}/"), "-t", "200ms"])
-        .unhealthy(": waiting to be accepted: 5: no byte of an answer came\n");
+        .unhealthy(": the server takes no connections: 4 wait to be accepted\n");
+    check(&[&format!("http://127.0.0.1:{port}/"), "-t", "200ms"]).unhealthy(
+        ": the server takes no connections: 5 wait to be accepted: no byte of an answer came\n",
+    );
     drop(waiting);
 }
 
@@ -87,7 +88,7 @@ fn what_is_sent_and_what_comes_back() {
         .within(SOON);
     let http = answers("HTTP/1.1 400 Bad\r\n\r\n");
     check(&[&format!("tcp://localhost:{http}"), "--send", r"x\r\n\r\n", "-e", "+PONG"])
-        .unhealthy("an HTTP server answers here");
+        .unhealthy("an HTTP/1 server answers here");
 }
 
 #[test]

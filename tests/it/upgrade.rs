@@ -66,12 +66,15 @@ fn what_comes_ahead_of_tls_is_refused() {
 fn answers_to_a_request_for_tls() {
     for (answer, words) in [
         (&b"N"[..], "the server does not offer TLS"),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "neither S nor N (an HTTP server answers here)"),
+        (
+            b"HTTP/1.1 400 Bad Request\r\n\r\n",
+            "that is no PostgreSQL (an HTTP/1 server answers here)",
+        ),
         (
             b"E\0\0\0\x1dSFATAL\0C53300\0Mtoo many\0\0\0",
-            "the server answers SSLRequest with 53300 too many",
+            "the server refuses to speak of TLS (53300): too many",
         ),
-        (b"E\0\0\0\x08C1\0\0", "want an answer to SSLRequest: an error without a code"),
+        (b"E\0\0\0\x08C1\0\0", "want an answer of PostgreSQL: an error without a code"),
     ] {
         let port = server(move |mut stream| {
             let _ = stream.read(&mut [0; 512]);
@@ -92,7 +95,7 @@ fn answers_to_a_login() {
         (&b"\x07\0\0\x02\0\0\0\x02\0\0\0"[..], true, "version 8.0.36, accepts healthcheck"),
         (b"\x02\0\0\x02\x01\x04", true, "version 8.0.36, asks for a password"),
         (b"\x0e\0\0\x02\xff\x53\x04#08S01going", false, "1107 (08S01) going"),
-        (GREETING, false, "a second greeting"),
+        (GREETING, false, "the server greets twice"),
     ] {
         let run = check(&[&format!("mysql://localhost:{}", greets(GREETING, answer))]);
         if healthy {

@@ -245,7 +245,7 @@ fn ended(
 fn foreign(wrong: &str, inbox: &[u8]) -> String {
     let shown = match recognise(inbox) {
         Some(who) if contains(who.as_bytes(), b"a TLS server") => TLS.to_owned(),
-        Some(who) if !contains(who.as_bytes(), b"an HTTP server") => who.to_owned(),
+        Some(who) if !contains(who.as_bytes(), b"an HTTP/1 server") => who.to_owned(),
         _ => quote(inbox),
     };
     [wrong, ": ", &shown].concat()

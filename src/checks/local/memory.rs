@@ -95,12 +95,13 @@ fn tightest(root: Root<'_>, attempt: &Attempt<'_>) -> Result<(Use, &'static str)
     let Some((version, path)) = procfs::cgroup(&own) else { return Ok(host) };
     let mounts = read("/proc/self/mountinfo").map_err(|error| attempt.io(error))?;
     let Some((at, mut below)) = procfs::mount(&mounts, version, path) else {
-        return Err(attempt.protocol(match contains(&mounts, b" /../") {
+        let wrong = attempt.protocol(match contains(&mounts, b" /../") {
             true => {
                 "the host's cgroups are mounted here, want this container's own: its limit cannot be seen"
             }
-            false => "want the cgroups mounted: their limit cannot be seen",
-        }));
+            false => "want the cgroups mounted on /sys/fs/cgroup: their limit cannot be seen",
+        });
+        return Err(wrong.setup());
     };
     let files = if version == Version::V1 { V1 } else { V2 };
     let mut fullest: Option<Use> = None;
@@ -281,7 +282,7 @@ mod tests {
         let tree = tree("memory-none", "0::/\n", "1 1 0:1 / / rw - ext4 /dev/sda rw\n");
         assert_eq!(
             say(&tree),
-            Err("opening /proc/self/mountinfo: want the cgroups mounted: their limit cannot be seen".into())
+            Err("opening /proc/self/mountinfo: want the cgroups mounted on /sys/fs/cgroup: their limit cannot be seen".into())
         );
         tree.write("/proc/self/cgroup", "1:cpu:/\n");
         assert_eq!(say(&tree), Ok(HOST));

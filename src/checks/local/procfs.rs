@@ -49,11 +49,11 @@ impl Root<'_> {
             Ok(mut stat) => Ok(word(&mut stat).to_vec()),
             Err(error) => {
                 let absent = error.kind() == io::ErrorKind::NotFound;
-                Err(attempt.io(error).with(if absent {
-                    "want proc(5) mounted on /proc"
-                } else {
-                    ""
-                }))
+                let failure = attempt.io(error);
+                Err(match absent {
+                    true => failure.with("want proc(5) mounted on /proc").setup(),
+                    false => failure,
+                })
             }
         }
     }

@@ -25,7 +25,7 @@ impl Check for Amqp {
     /// there is: RabbitMQ warns of a client that closed; of Connection.Close at this point, or of
     /// a login that is none, it logs an error, and answers late.
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
-        let what = ("Connection.Start", "amqps");
+        let what = ("the greeting of an AMQP broker", "amqps://");
         Healthy::saw(once(&self.0, attempt, b"AMQP\0\0\x09\x01", what, &start)?)
     }
 }
@@ -51,7 +51,7 @@ pub fn start(bytes: &[u8]) -> Decoded<String> {
     let header = b"AMQP".starts_with(bytes);
     let frame = fits(&[1, 0, 0], 0) && fits(&method, 7);
     if !(header || frame) {
-        return Err("no AMQP frame with Connection.Start".into());
+        return Err("that is no AMQP 0-9-1".into());
     }
     let Some(length) = Reader(bytes.get(3..).unwrap_or_default()).u32() else {
         return Ok(None);
@@ -133,10 +133,10 @@ mod tests {
         let mut unended = frame(RABBIT);
         *unended.last_mut().expect("an end") = 0;
         for (bytes, wrong) in [
-            (&b"HTTP/1.1 400"[..], "no AMQP frame with Connection.Start"),
+            (&b"HTTP/1.1 400"[..], "that is no AMQP 0-9-1"),
             // A heartbeat, and Connection.Close.
-            (b"\x08\0\0\0\0\0\0\xce", "no AMQP frame with Connection.Start"),
-            (b"\x01\0\0\0\0\0\x06\0\x0a\0\x32", "no AMQP frame with Connection.Start"),
+            (b"\x08\0\0\0\0\0\0\xce", "that is no AMQP 0-9-1"),
+            (b"\x01\0\0\0\0\0\x06\0\x0a\0\x32", "that is no AMQP 0-9-1"),
             (b"\x01\0\0\x80\0\0\0", "a frame of 2147483648 bytes, more than 64 KiB"),
             (&unended, "a frame with a malformed end"),
         ] {

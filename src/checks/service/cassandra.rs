@@ -33,13 +33,13 @@ impl Check for Cassandra {
 
     /// Asks for the options.
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
-        let what = ("an answer to OPTIONS without TLS", "");
+        let what = ("an answer of Cassandra or ScyllaDB", "a port without TLS");
         match once(&self.0, attempt, REQUEST, what, &decode)? {
             Answer::Supported => Healthy::saw("answers SUPPORTED"),
             Answer::Error(PROTOCOL_ERROR, _) => Healthy::saw("answers, but speaks no version 4"),
             Answer::Error(code, text) => {
-                let got = format!("error {code:#06x}: {}", quote(&text));
-                Err(Failure::mismatch("OPTIONS", &got, "SUPPORTED"))
+                let got = format!("answers with error {code:#06x}: {}", quote(&text));
+                Err(Failure::mismatch("node", &got, "none"))
             }
         }
     }
@@ -58,7 +58,7 @@ pub enum Answer {
 pub fn decode(bytes: &[u8]) -> Decoded<Answer> {
     let sound = bytes.first().is_none_or(|version| matches!(version, 0x81..=0x86));
     if !sound {
-        return Err("no frame of CQL".into());
+        return Err("that is no Cassandra".into());
     }
     let Some([_, _, high, low, opcode, a, b, c, d]) = bytes.first_chunk() else {
         return Ok(None);
@@ -77,7 +77,7 @@ pub fn decode(bytes: &[u8]) -> Decoded<Answer> {
             };
             Ok(Some((error, end)))
         }
-        _ => Err("a frame that answers no OPTIONS".into()),
+        _ => Err("an answer to another question".into()),
     }
 }
 
@@ -99,9 +99,9 @@ mod tests {
         let starts = Answer::Error(0x1002, b"boots".to_vec());
         assert_eq!(decode(STARTS), Ok(Some((starts, STARTS.len()))));
         for (bytes, wrong) in [
-            (&b"HTTP/1.1"[..], "no frame of CQL"),
-            (b"\x84\0xx\x06\0\0\0\0", "a frame that answers no OPTIONS"),
-            (b"\x84\0hc\x02\0\0\0\0", "a frame that answers no OPTIONS"),
+            (&b"HTTP/1.1"[..], "that is no Cassandra"),
+            (b"\x84\0xx\x06\0\0\0\0", "an answer to another question"),
+            (b"\x84\0hc\x02\0\0\0\0", "an answer to another question"),
             (b"\x84\0hc\x06\x7f\0\0\0", "a message of 2130706441 bytes"),
             (b"\x84\0hc\0\0\0\0\x02ab", "an error without a code"),
         ] {

@@ -91,7 +91,11 @@ impl Fcgi {
             head(out).map_err(|wrong| attempt.protocol(wrong).with(&said(errors)))?;
         let seen = if errors.trim_ascii().is_empty() { body } else { errors }.trim_ascii();
         if !self.status.contains(status) {
-            return Err(Failure::mismatch("status", &line, self.status.text()).with(&quote(seen)));
+            let failure = Failure::mismatch("status", &line, self.status.text()).with(&quote(seen));
+            return Err(match status {
+                404 => failure.with("want the path of ping.path or pm.status_path"),
+                _ => failure,
+            });
         }
         match self.expect.iter().find(|text| !contains(body, text)) {
             Some(text) => {
@@ -168,7 +172,7 @@ fn request(path: &str) -> Option<Vec<u8>> {
 /// One record (section 3.3): its type and content.
 pub fn record(bytes: &[u8]) -> Decoded<(u8, Vec<u8>)> {
     if !matches!(bytes, [] | [1] | [1, 1..=11, ..]) {
-        return Err("no FastCGI record".into());
+        return Err("that is no FastCGI".into());
     }
     let mut reader = Reader(bytes);
     let Some([_, kind]) = reader.array() else { return Ok(None) };
@@ -290,7 +294,7 @@ mod tests {
             assert_eq!(record(valid), Ok(Some(((kind, content.to_vec()), valid.len()))));
         }
         for wrong in [&b"HTTP/1.1"[..], b"\x02", b"\x01\0", b"\x01\x0c"] {
-            assert_eq!(record(wrong), Err("no FastCGI record".into()), "{wrong:?}");
+            assert_eq!(record(wrong), Err("that is no FastCGI".into()), "{wrong:?}");
         }
         // Ours is 1, the connection's 0.
         for (kind, request) in
@@ -353,7 +357,7 @@ mod tests {
         assert_eq!(judge(ok, good, "PHP Notice"), "200");
         assert_eq!(
             judge(ok, "Status: 404 Not Found\r\n\r\nFile not found.\n", "Primary script unknown\n"),
-            "status 404 Not Found, want 200: Primary script unknown"
+            "status 404 Not Found, want 200: Primary script unknown: want the path of ping.path or pm.status_path"
         );
         assert_eq!(judge(ok, "A: b\r\n\r\nping", ""), "body of 4 bytes, want \"pong\" in it: ping");
         for (status, words) in

@@ -34,15 +34,17 @@ impl Check for Kafka {
 
     /// Asks for the versions.
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
-        let what = ("an answer to ApiVersions without TLS", "");
+        let what = ("an answer of a Kafka broker", "a listener without TLS (PLAINTEXT)");
         let (code, apis) = once(&self.peer, attempt, REQUEST, what, &decode)?;
         match (code, apis) {
             (0, 1..) => Healthy::saw(format!("answers {apis} APIs")),
             // KIP-511: a broker that has dropped this version answers in it all the same, and may
             // list the versions that it has.
             (UNSUPPORTED_VERSION, _) => Healthy::saw("answers, but wants a newer ApiVersions"),
-            (0, 0) => Err(Failure::mismatch("ApiVersions", "without any API", "at least one")),
-            (code, _) => Err(Failure::mismatch("ApiVersions", &format!("error {code}"), "0")),
+            (0, 0) => Err(Failure::mismatch("broker", "knows no API", "at least one")),
+            (code, _) => {
+                Err(Failure::mismatch("broker", &format!("answers with error {code}"), "none (0)"))
+            }
         }
     }
 }

@@ -36,8 +36,8 @@ impl Check for Ldap {
     /// Binds and unbinds.
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let mut talk = open(&self.0, attempt)?;
-        let answer = ask(&mut talk, BIND, "an answer to a bind", &decode);
-        let code = answer.map_err(|failure| or_tls(failure, &talk, &self.0, "ldaps"))?;
+        let answer = ask(&mut talk, BIND, "an answer of an LDAP server", &decode);
+        let code = answer.map_err(|failure| or_tls(failure, &talk, &self.0, "ldaps://"))?;
         // The verdict is known, whether this arrives or not.
         let _ = talk.send(UNBIND);
         talk.close();
@@ -53,7 +53,7 @@ impl Check for Ldap {
 
 /// The result code of a BindResponse, or of a notice of disconnection (section 4.4.1).
 pub fn decode(bytes: &[u8]) -> Decoded<u8> {
-    const NO_LDAP: &str = "no answer of LDAP";
+    const NO_LDAP: &str = "that is no LDAP";
     let Some((head, length)) = element(bytes, &[0x30])? else { return Ok(None) };
     let used = head + length;
     if used > MESSAGE {
@@ -82,7 +82,7 @@ fn element(bytes: &[u8], kinds: &[u8]) -> Result<Option<(usize, usize)>, Wrong> 
         [kind, rest @ ..] => (kind, rest),
     };
     if !kinds.contains(kind) {
-        return Err("no answer of LDAP".into());
+        return Err("that is no LDAP".into());
     }
     match rest {
         [] => Ok(None),
@@ -93,7 +93,7 @@ fn element(bytes: &[u8], kinds: &[u8]) -> Result<Option<(usize, usize)>, Wrong> 
             let length = length.iter().fold(0, |sum, digit| sum << 8 | usize::from(*digit));
             Ok(Some((2 + digits, length)))
         }
-        _ => Err("no answer of LDAP".into()),
+        _ => Err("that is no LDAP".into()),
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
             b"\x30\x0c\x02\x01\x02\x61\x07\x0a\x01\0\x04\0\x04\0",
             b"\x30\x0c\x02\x01\x01\x65\x07\x0a\x01\0\x04\0\x04\0",
         ] {
-            assert_eq!(decode(bytes), Err("no answer of LDAP".into()), "{bytes:?}");
+            assert_eq!(decode(bytes), Err("that is no LDAP".into()), "{bytes:?}");
         }
     }
 

@@ -29,7 +29,7 @@ impl Check for Memcached {
         /// no text would wait for more before it sees that they are none.
         const TEXT: &[u8] = b"version\r\nversion\r\nquit\r\n";
         let mut talk = open(&self.0, attempt)?;
-        let answer = ask(&mut talk, TEXT, "an answer to version", &reply);
+        let answer = ask(&mut talk, TEXT, "an answer of memcached", &reply);
         let refused = answer.is_err() && talk.is_mute();
         talk.close();
         let answer = match answer {
@@ -51,7 +51,7 @@ fn binary(peer: &Peer, attempt: &Attempt<'_>) -> Result<String, Failure> {
     // Magic and opcode, Version and Quit: no key, no extras, no body.
     const MAGIC: u8 = 0x80;
     let request = [&[MAGIC, VERSION], &[0; 22][..], &[MAGIC, 7], &[0; 22]].concat();
-    once(peer, attempt, &request, ("an answer to version", ""), &binary_reply)
+    once(peer, attempt, &request, ("an answer of memcached", ""), &binary_reply)
 }
 
 /// Version's opcode.
@@ -60,7 +60,7 @@ const VERSION: u8 = 0x0b;
 /// The version in the binary protocol, or the status of an error and its words. It needs no login.
 pub fn binary_reply(bytes: &[u8]) -> Decoded<String> {
     if bytes.iter().zip([0x81, VERSION]).any(|(got, want)| *got != want) {
-        return Err("no memcached answer".into());
+        return Err("that is no memcached".into());
     }
     let mut reader = Reader(bytes);
     // Magic, opcode, key; extras, type; status, body.
@@ -83,7 +83,7 @@ const HEAD: usize = 24;
 /// The version, or one of the three errors.
 pub fn reply(bytes: &[u8]) -> Decoded<String> {
     let starts = ["VERSION ", "ERROR", "CLIENT_ERROR", "SERVER_ERROR"];
-    line(bytes, &starts, "no memcached answer")
+    line(bytes, &starts, "that is no memcached")
 }
 
 #[cfg(test)]
@@ -114,7 +114,7 @@ mod tests {
             assert!(binary_reply(wrong).is_err(), "{wrong:?}");
         }
         for wrong in ["HTTP/1.1 400", "\0", "+PONG\r\n", "VERSION\r\n", "-ERR unknown"] {
-            assert_eq!(reply(wrong.as_bytes()), Err("no memcached answer".into()));
+            assert_eq!(reply(wrong.as_bytes()), Err("that is no memcached".into()));
         }
     }
 }

@@ -48,8 +48,8 @@ fn open<'w>(peer: &Peer, attempt: &'w Attempt<'w>) -> Result<Conversation<'w>, F
 /// of one type share one instance of the reading loop.
 type Decode<'d, T> = &'d dyn Fn(&[u8]) -> Decoded<T>;
 
-/// One question and its answer, over a connection of its own. `secure` is the scheme with TLS, where
-/// there is one.
+/// One question and its answer, over a connection of its own. `secure` is what a server that speaks
+/// TLS wants instead, where there is something.
 fn once<T>(
     peer: &Peer,
     attempt: &Attempt<'_>,
@@ -83,11 +83,11 @@ fn ask<T>(
 
 /// The failure of a first answer, with a hint where the peer hung up without a word: OpenSSL sends
 /// no alert to those who do not start with TLS.
-fn or_tls(failure: Failure, talk: &Conversation<'_>, peer: &Peer, scheme: &str) -> Failure {
+fn or_tls(failure: Failure, talk: &Conversation<'_>, peer: &Peer, secure: &str) -> Failure {
     match peer.tls {
-        None if talk.is_mute() && !scheme.is_empty() => {
+        None if talk.is_mute() && !secure.is_empty() => {
             // not a verdict: part of one
-            failure.with(&["want ", scheme, ":// if the server speaks TLS"].concat())
+            failure.with(&["want ", secure, " if it speaks TLS here"].concat())
         }
         _ => failure,
     }

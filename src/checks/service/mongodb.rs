@@ -20,7 +20,7 @@ pub struct Mongodb {
 }
 
 /// What the request is answered with; older servers hang up.
-const ANSWER: &str = "an answer to hello in OP_MSG (MongoDB 3.6 or later)";
+const ANSWER: &str = "an answer of MongoDB 3.6 or later";
 
 impl Check for Mongodb {
     /// Takes `--primary` and what the peer takes.
@@ -40,7 +40,7 @@ impl Check for Mongodb {
         }
         talk.close();
         if !hello.ok {
-            return Err(Failure::mismatch("hello", "ok:0", "ok:1").with(&hello.error));
+            return Err(Failure::mismatch("hello", "is refused (ok:0)", "ok:1").with(&hello.error));
         }
         let what = hello.role();
         if self.primary && !hello.writable {
@@ -113,7 +113,7 @@ pub fn decode(bytes: &[u8]) -> Decoded<Hello> {
     claimed(bytes, SHORTEST, end)?;
     // Read before the rest has come: what is no OP_MSG shall not be waited for.
     if bytes.get(12..16).is_some_and(|number| number != OP_MSG) {
-        return Err("another message than OP_MSG".into());
+        return Err("that is no MongoDB, or an older one".into());
     }
     let mut reader = Reader(claimed(bytes, 8, end)?.unwrap_or_default());
     // The number was looked at; the upper half of the flags may mean anything.
@@ -133,10 +133,10 @@ pub fn decode(bytes: &[u8]) -> Decoded<Hello> {
     match document {
         Some(document) if kind == 0 => {
             let hello = hello(document)
-                .ok_or("a document that is no BSON, without ok, or that says something twice")?;
+                .ok_or("an answer that is no BSON, without ok, or that says something twice")?;
             Ok(Some((hello, end)))
         }
-        _ => Err("flags or sections that hello has no use for".into()),
+        _ => Err("an answer with flags or sections that are not known".into()),
     }
 }
 
@@ -382,17 +382,17 @@ mod tests {
             (b"\0\0\0\x80".to_vec(), "a message of 2147483648 bytes"),
             (b"\x19\0\0\0".to_vec(), "a message of 25 bytes"),
             (b"HTTP/1.1 400".to_vec(), "a message of 1347703880 bytes"),
-            (with(12, 1), "another message than OP_MSG"),
+            (with(12, 1), "that is no MongoDB, or an older one"),
             (with(8, 0), "an answer to another request"),
             // Flags that are not known, more to come, a section of another kind.
-            (with(16, 4), "flags or sections"),
-            (with(16, 2), "flags or sections"),
-            (with(20, 1), "flags or sections"),
+            (with(16, 4), "an answer with flags or sections"),
+            (with(16, 2), "an answer with flags or sections"),
+            (with(20, 1), "an answer with flags or sections"),
             // The document's length, a string's of 2^31 and an unknown kind.
-            (with(21, 1), "a document that is no BSON"),
-            (with(27, b'x'), "a document that is no BSON, without ok"),
-            (with(48, 0x80), "a document that is no BSON"),
-            (with(25, 0x20), "a document that is no BSON"),
+            (with(21, 1), "an answer that is no BSON"),
+            (with(27, b'x'), "an answer that is no BSON, without ok"),
+            (with(48, 0x80), "an answer that is no BSON"),
+            (with(25, 0x20), "an answer that is no BSON"),
         ] {
             let error = decode(&bytes).expect_err("refused");
             assert!(error.starts_with(wrong), "{error}");

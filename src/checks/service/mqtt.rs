@@ -35,8 +35,8 @@ impl Check for Mqtt {
         // digits, at most 23 of them, which every broker takes (section 3.1.3.1).
         let client = ["healthcheck", &(unpredictable() as u32).to_string()].concat();
         let request = connect(&client, self.user.as_deref(), self.password.as_deref());
-        let code = ask(&mut talk, &request, "CONNACK", &connack)
-            .map_err(|failure| or_tls(failure, &talk, &self.peer, "mqtts"));
+        let code = ask(&mut talk, &request, "an answer of an MQTT broker", &connack)
+            .map_err(|failure| or_tls(failure, &talk, &self.peer, "mqtts://"));
         let verdict = code.and_then(|code| self.judge(code));
         if verdict.is_ok() {
             // DISCONNECT (section 3.14), without which the client's will would be published, had it
@@ -56,8 +56,9 @@ impl Mqtt {
             code => {
                 let known = CODES.iter().find(|(number, _)| *number == code);
                 let words = known.map_or("not known", |(_, words)| words);
-                let got = format!("refuses with code {code} ({words})");
-                Err(Failure::mismatch("CONNACK", &got, "0 (accepted)"))
+                let who = if self.user.is_some() { " with the user given" } else { "" };
+                let got = format!("refuses the connection{who}: {words} (code {code})");
+                Err(Failure::mismatch("broker", &got, "it accepted"))
             }
         }
     }
@@ -118,13 +119,13 @@ pub fn connack(bytes: &[u8]) -> Decoded<u8> {
         [0x20, low @ 128..=255, high @ 1..=127, ..] => {
             (usize::from(low & 127) | usize::from(*high) << 7, 3)
         }
-        [0x20, ..] => return Err("a CONNACK of no sound length".into()),
-        _ => return Err("no MQTT CONNACK".into()),
+        [0x20, ..] => return Err("an answer to the login of no sound length".into()),
+        _ => return Err("that is no MQTT".into()),
     };
     match bytes.get(head..head + length) {
         Some([0, 0]) => Ok(Some((0, head + length))),
         Some([_, code @ 1..=255, ..]) => Ok(Some((*code, head + length))),
-        Some(_) => Err("a malformed CONNACK".into()),
+        Some(_) => Err("a malformed answer to the login".into()),
         None => Ok(None),
     }
 }
@@ -196,7 +197,7 @@ mod tests {
         }
         assert_eq!(
             with.judge(5).expect_err("refused").to_string(),
-            "CONNACK refuses with code 5 (not authorized), want 0 (accepted)"
+            "broker refuses the connection with the user given: not authorized (code 5), want it accepted"
         );
     }
 }

@@ -29,7 +29,7 @@ impl Check for Mssql {
 
     /// Asks for the server's version.
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
-        let what = ("an answer to PRELOGIN", "");
+        let what = ("an answer of SQL Server", "");
         let [major, minor, high, low] = once(&self.0, attempt, REQUEST, what, &decode)?;
         let build = u16::from_be_bytes([high, low]);
         Healthy::saw(format!("SQL Server {major}.{minor}.{build}"))
@@ -38,7 +38,7 @@ impl Check for Mssql {
 
 /// Major and minor version and the two bytes of the build, of the answer to PRELOGIN.
 pub fn decode(bytes: &[u8]) -> Decoded<[u8; 4]> {
-    const NO_TDS: &str = "no answer to PRELOGIN";
+    const NO_TDS: &str = "that is no SQL Server";
     // A tabular result, the last packet of its message.
     if !matches!(bytes, [] | [4] | [4, 1, ..]) {
         return Err(NO_TDS.into());
@@ -76,7 +76,7 @@ mod tests {
             b"\x04\x01\0\x0b\0\0\x01\0\xff\0\0",
             b"\x04\x01\0\x0e\0\0\x01\0\0\x7f\0\0\x06\xff",
         ] {
-            assert_eq!(decode(bytes), Err("no answer to PRELOGIN".into()), "{bytes:?}");
+            assert_eq!(decode(bytes), Err("that is no SQL Server".into()), "{bytes:?}");
         }
     }
 

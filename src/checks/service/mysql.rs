@@ -47,11 +47,11 @@ impl Check for Mysql {
     /// Reads the greeting and logs in without a password.
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let mut talk = open(&self.peer, attempt)?;
-        let greeting = ask(&mut talk, &[], "a greeting of protocol 10", &decode)?;
+        let greeting = ask(&mut talk, &[], "the greeting of MySQL or MariaDB", &decode)?;
         let (version, offers_tls) = match greeting.0 {
             Packet::Greeting { version, tls } => (version, tls),
             Packet::Error(error) => return Err(attempt.protocol(&error.text)),
-            _ => return Err(attempt.protocol("another packet than a greeting")),
+            _ => return Err(attempt.protocol("the server begins without a greeting")),
         };
         let mut start = start_of_response(0);
         let mut number = 1;
@@ -110,11 +110,11 @@ impl Mysql {
                 // up on those is no connect error.
                 Packet::More => return Ok("asks for a password".into()),
                 Packet::Error(error) if error.of_the_account => {
-                    return Ok(["answers a login with ", &error.text].concat());
+                    return Ok(["refuses this login: ", &error.text].concat());
                 }
                 Packet::Error(error) => return Err(talk.attempt().protocol(&error.text)),
                 Packet::Greeting { .. } => {
-                    return Err(talk.attempt().protocol("a second greeting"));
+                    return Err(talk.attempt().protocol("the server greets twice"));
                 }
             }
         }
@@ -190,7 +190,7 @@ fn decoded(bytes: &[u8], switched: bool) -> Decoded<(Packet, u8)> {
         [0xfe, plugin @ ..] => Packet::Switch { ed25519: plugin.starts_with(b"client_ed25519\0") },
         [0xff, low, high, rest @ ..] => Packet::Error(error([*low, *high], rest)),
         [_, ..] if switched => Packet::More,
-        [kind, ..] => return Err(format!("a packet that starts with {kind}").into()),
+        [_, ..] => return Err("that is no MySQL".into()),
         [] => return Err("an empty packet".into()),
     };
     Ok(Some(((packet, number), end)))
@@ -222,10 +222,16 @@ fn error(number: [u8; 2], rest: &[u8]) -> Error {
         text => (&b""[..], text),
     };
     let of_the_account = state == b"28000" || OF_THE_ACCOUNT.contains(&number);
+    let why = match number {
+        1040 => "no connection left: ",
+        1053 => "the server is shutting down: ",
+        1129 | 1130 => "the server refuses this host: ",
+        _ => "",
+    };
     let text = if state.is_empty() {
-        format!("{number} {}", quote(text))
+        format!("{why}{number} {}", quote(text))
     } else {
-        format!("{number} ({}) {}", quote(state), quote(text))
+        format!("{why}{number} ({}) {}", quote(state), quote(text))
     };
     Error { of_the_account, text }
 }
@@ -293,7 +299,10 @@ mod tests {
         let text = "1045 (28000) Access denied for user 'healthcheck'@'127.0.0.2' (using password: \
                     NO)";
         assert_eq!(one(DENIED), Ok(Some((denied(true, text), 2))));
-        assert_eq!(one(FULL), Ok(Some((denied(false, "1040 Too many connections"), 0))));
+        assert_eq!(
+            one(FULL),
+            Ok(Some((denied(false, "no connection left: 1040 Too many connections"), 0)))
+        );
         let text = "4151 (HY000) Access denied, this account is locked";
         assert_eq!(one(LOCKED), Ok(Some((denied(true, text), 2))));
         // Whatever the SQLSTATE.
@@ -315,10 +324,10 @@ mod tests {
             (&b"\xff\xff\xff\0"[..], "a message of 16777219 bytes"),
             (b"HTTP", "a message of 5526604 bytes"),
             (b"\0\0\0\0", "an empty packet"),
-            (b"\x05\0\0\0\x0b\x08\x05\x1a\0", "a packet that starts with 11"),
+            (b"\x05\0\0\0\x0b\x08\x05\x1a\0", "that is no MySQL"),
             (b"\x03\0\0\0\x0ax\0", "a greeting that ends early"),
-            (b"\x02\0\0\0\xff\0", "a packet that starts with 255"),
-            (b"\x06\0\0\x02\0\0\0\x02\0\0", "a packet that starts with 0"),
+            (b"\x02\0\0\0\xff\0", "that is no MySQL"),
+            (b"\x06\0\0\x02\0\0\0\x02\0\0", "that is no MySQL"),
         ] {
             let error = decode(bytes).expect_err("refused");
             assert!(error.starts_with(wrong), "{error}");

@@ -62,26 +62,30 @@ impl Check for Nats {
                 first = true;
             }
         }
-        let info = ask(&mut talk, &[], "INFO", &info).map_err(|failure| {
-            match (tls, attempt.remaining()) {
+        let info = ask(&mut talk, &[], "the greeting of a NATS server", &info).map_err(
+            |failure| match (tls, attempt.remaining()) {
                 (None, None) => failure.with("want --tls if the server starts with TLS"),
                 _ => failure,
-            }
-        })?;
+            },
+        )?;
         let says = |name: &str| field(&info, name).is_some_and(|rest| rest.starts_with("true"));
         let required = says("tls_required");
         let verdict = match tls {
             Some(_) if !first && !required && !says("tls_available") => {
-                Err(Failure::mismatch("INFO", "offers no TLS", "TLS, as --tls says"))
+                Err(Failure::mismatch("server", "offers no TLS", "it, as --tls says"))
             }
             // Those of clusters, leaf nodes and gateways refuse a client as one without credentials.
             _ if ["lnoc", "leafnode_urls", "gateway"]
                 .iter()
                 .any(|name| field(&info, name).is_some()) =>
             {
-                Err(Failure::mismatch("INFO", "of a port for other servers", "one for clients"))
+                Err(Failure::mismatch(
+                    "port",
+                    "for other NATS servers",
+                    "the one for clients (4222)",
+                ))
             }
-            None if required => Err(Failure::mismatch("INFO", "requires TLS", "--tls")),
+            None if required => Err(Failure::mismatch("server", "requires TLS", "--tls")),
             tls => {
                 if let (Some(tls), false) = (tls, first) {
                     talk = talk.secure(tls)?;
@@ -160,7 +164,7 @@ fn last_word(info: &str, talk: &mut Conversation<'_>) -> Verdict {
     if talk.last_word(until)? {
         let answer = ask(talk, &[], "PONG", &reply)?;
         if answer.starts_with("-ERR") {
-            return Err(answered("INFO", &answer, "no more"));
+            return Err(answered("greeting", &answer, "no error"));
         }
     }
     Healthy::saw(["NATS ", &version(info), ", wants credentials"].concat())
@@ -168,12 +172,12 @@ fn last_word(info: &str, talk: &mut Conversation<'_>) -> Verdict {
 
 /// The first line of a server.
 pub fn info(bytes: &[u8]) -> Decoded<String> {
-    line(bytes, &["INFO {"], "no NATS server")
+    line(bytes, &["INFO {"], "that is no NATS")
 }
 
 /// What may come instead of, and before, PONG.
 pub fn reply(bytes: &[u8]) -> Decoded<String> {
-    line(bytes, &["PONG\r", "PONG\n", "-ERR ", "+OK", "INFO ", "PING"], "no NATS answer")
+    line(bytes, &["PONG\r", "PONG\n", "-ERR ", "+OK", "INFO ", "PING"], "that is no NATS")
 }
 
 /// What follows `"name":` in `json`. Inside a string of it the quotes would be escaped.
@@ -248,7 +252,7 @@ mod tests {
             assert_eq!(reply(valid.as_bytes()), Ok(Some((valid.trim_end().into(), valid.len()))));
         }
         for wrong in ["HTTP/1.1 400", "\0", "PONGO\r\n", "-NOAUTH x", "MSG a 1 0\r\n"] {
-            assert_eq!(reply(wrong.as_bytes()), Err("no NATS answer".into()));
+            assert_eq!(reply(wrong.as_bytes()), Err("that is no NATS".into()));
         }
     }
 }

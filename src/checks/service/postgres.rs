@@ -26,8 +26,8 @@ const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 /// Terminate: an end that the server does not call an unexpected one.
 const TERMINATE: [u8; 5] = [b'X', 0, 0, 0, 4];
 
-/// What a StartupMessage is answered with.
-const AUTHENTICATION: &str = "an authentication request";
+/// What a StartupMessage, or an SSLRequest, is answered with.
+const ANSWER: &str = "an answer of PostgreSQL";
 
 impl Check for Postgres {
     /// Takes `--tls` and what the peer takes. The user is `postgres` when none is given, the
@@ -60,7 +60,7 @@ impl Check for Postgres {
         let mut welcome = false;
         let mut version = String::new();
         let saw = loop {
-            let message = ask(&mut talk, request, AUTHENTICATION, &decode)?;
+            let message = ask(&mut talk, request, ANSWER, &decode)?;
             request = &[];
             match message {
                 Message::Welcome => welcome = true,
@@ -68,9 +68,15 @@ impl Check for Postgres {
                 Message::Other => {}
                 // Hanging up without a Terminate is how psql does it, and not logged.
                 Message::Asks(what) => break ["asks for ", &what].concat(),
-                Message::Refuses { code: NOT_NOW, text } => return Err(attempt.protocol(&text)),
+                Message::Refuses { code: NOT_NOW, text } => {
+                    return Err(attempt
+                        .protocol(["the server accepts no connections now ", &text].concat()));
+                }
+                Message::Refuses { code: FULL, text } => {
+                    break ["up, but no connection is left ", &text].concat();
+                }
                 Message::Refuses { code: _, text } => {
-                    break ["accepts connections, answers this one with ", &text].concat();
+                    break ["up, refuses this login ", &text].concat();
                 }
                 Message::Ready if welcome => {
                     // The verdict is known: an end that did not get through changes nothing.
@@ -78,7 +84,7 @@ impl Check for Postgres {
                     break ["accepts connections, version ", &version].concat();
                 }
                 Message::Ready => {
-                    return Err(attempt.protocol("ready for queries before any authentication"));
+                    return Err(attempt.protocol("ready for queries before it let anybody in"));
                 }
             }
         };
@@ -91,23 +97,26 @@ impl Check for Postgres {
 /// server that accepts connections.
 const NOT_NOW: [u8; 5] = *b"57P03";
 
+/// too_many_connections: whoever comes next may be let in.
+const FULL: [u8; 5] = *b"53300";
+
 /// SSLRequest, its answer of one byte, and the handshake.
 fn upgrade<'w>(mut talk: Conversation<'w>, tls: &Tls) -> Result<Conversation<'w>, Failure> {
-    let answer = ask(&mut talk, &SSL_REQUEST, "an answer to SSLRequest", &|bytes| match bytes {
+    let answer = ask(&mut talk, &SSL_REQUEST, ANSWER, &|bytes| match bytes {
         [] => Ok(None),
         // The error itself is left for the next decoder.
         [b'E', ..] => Ok(Some((b'E', 0))),
         [answer @ (b'S' | b'N'), ..] => Ok(Some((*answer, 1))),
-        _ => Err("neither S nor N".into()),
+        _ => Err("that is no PostgreSQL".into()),
     })?;
     let no = match answer {
         b'S' => return talk.secure(tls),
         b'N' => "the server does not offer TLS".to_owned(),
-        _ => match ask(&mut talk, &[], "an answer to SSLRequest", &decode)? {
+        _ => match ask(&mut talk, &[], ANSWER, &decode)? {
             Message::Refuses { text, .. } => {
-                ["the server answers SSLRequest with ", &text].concat()
+                ["the server refuses to speak of TLS ", &text].concat()
             }
-            _ => "the server answers SSLRequest with another message".to_owned(),
+            _ => "the server answers a question for TLS with something else".to_owned(),
         },
     };
     let failure = talk.attempt().protocol(&no);
@@ -143,7 +152,7 @@ pub enum Message {
     Refuses {
         /// SQLSTATE.
         code: [u8; 5],
-        /// SQLSTATE and text, quoted.
+        /// `(SQLSTATE): text`, quoted.
         text: String,
     },
     /// ParameterStatus of `server_version`.
@@ -162,7 +171,7 @@ pub fn decode(bytes: &[u8]) -> Decoded<Message> {
         return Ok(None);
     };
     if !b"RESKvNZ".contains(kind) {
-        return Err("no message of PostgreSQL's protocol 3.0".into());
+        return Err("that is no PostgreSQL".into());
     }
     let Some(length) = bytes.get(1..).and_then(|rest| Reader(rest).u32()) else {
         return Ok(None);
@@ -192,7 +201,7 @@ pub fn decode(bytes: &[u8]) -> Decoded<Message> {
 fn authentication(body: &[u8]) -> Result<Message, Wrong> {
     let mut body = Reader(body);
     let Some(code) = body.u32() else {
-        return Err("an authentication request without a kind".into());
+        return Err("the server asks for a login without saying which".into());
     };
     Ok(Message::Asks(match code {
         0 => return Ok(Message::Welcome),
@@ -203,7 +212,7 @@ fn authentication(body: &[u8]) -> Result<Message, Wrong> {
         9 => "SSPI".into(),
         // The first mechanism is the one that the server likes best.
         10 => text(body.0),
-        code => return Err(format!("an authentication request of unknown kind {code}").into()),
+        code => return Err(format!("the server asks for a login of unknown kind {code}").into()),
     }))
 }
 
@@ -216,7 +225,7 @@ fn error(body: &[u8]) -> Result<Message, Wrong> {
     let Some(code) = field(b'C').and_then(|code| <[u8; 5]>::try_from(code).ok()) else {
         return Err("an error without a code".into());
     };
-    let text = [&quote(&code), " ", &quote(field(b'M').unwrap_or_default())].concat();
+    let text = ["(", &quote(&code), "): ", &quote(field(b'M').unwrap_or_default())].concat();
     Ok(Message::Refuses { code, text })
 }
 
@@ -285,7 +294,7 @@ mod tests {
         assert_eq!(one(b"R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0"), asks("SCRAM-SHA-256"));
         let refuses = Message::Refuses {
             code: *b"3D000",
-            text: "3D000 database \"nodb\" does not exist".into(),
+            text: "(3D000): database \"nodb\" does not exist".into(),
         };
         assert_eq!(one(NO_DATABASE), Ok(Some(refuses)));
         let version = Message::Version("15.18 (Debian 15.18-0+deb12u1)".into());
@@ -297,13 +306,13 @@ mod tests {
     #[test]
     fn what_is_no_such_message_is_refused_at_once() {
         for (bytes, wrong) in [
-            (&b"H"[..], "no message of PostgreSQL's protocol 3.0"),
+            (&b"H"[..], "that is no PostgreSQL"),
             (b"R\x80\0\0\0", "a message of 2147483649 bytes"),
             (b"R\xff\xff\xff\xff", "a message of 4294967296 bytes"),
             (b"R\0\0\0\x03", "a message of 4 bytes"),
             (b"S\0\x01\0\0", "a message of 65537 bytes"),
             // A MySQL greeting of 82 bytes.
-            (b"R\0\0\0\x0a8.0.36\0", "an authentication request of unknown kind 942551086"),
+            (b"R\0\0\0\x0a8.0.36\0", "the server asks for a login of unknown kind 942551086"),
             (b"Ecould not fork new process for connection: x\n\0", "an error without a code"),
             (b"E\0\0\0\x08Mno\0", "an error without a code"),
             (b"ERROR\r\n", "an error without a code"),

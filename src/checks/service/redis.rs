@@ -80,7 +80,7 @@ impl Redis {
             let answer = ask(talk, request, &["an answer to ", name].concat(), &reply);
             let answer = answer.map_err(|failure| match request {
                 [] => failure,
-                _ => or_tls(failure, talk, &self.peer, "rediss"),
+                _ => or_tls(failure, talk, &self.peer, "rediss://"),
             })?;
             request = &[];
             if anonymous && answer.starts_with("-NOAUTH") {
@@ -110,7 +110,7 @@ fn command(words: &[&str], out: &mut Vec<u8>) {
 
 /// A simple string or an error, with its sign in front: nothing else answers these commands.
 pub fn reply(bytes: &[u8]) -> Decoded<String> {
-    line(bytes, &["+", "-"], "no Redis reply")
+    line(bytes, &["+", "-"], "that is no Redis")
 }
 
 #[cfg(test)]
@@ -164,7 +164,7 @@ mod tests {
             assert_eq!(reply(valid.as_bytes()), Ok(Some((valid.trim_end().into(), valid.len()))));
         }
         for wrong in ["HTTP/1.1 400", "\0", "ERROR\r\n", ":1\r\n", "$-1\r\n"] {
-            assert_eq!(reply(wrong.as_bytes()), Err("no Redis reply".into()));
+            assert_eq!(reply(wrong.as_bytes()), Err("that is no Redis".into()));
         }
     }
 }

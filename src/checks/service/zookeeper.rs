@@ -24,7 +24,7 @@ impl Check for Zookeeper {
 
     /// Asks for the mode. Of the four-letter words it is the one that is on by default.
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
-        let what = ("an answer to srvr", "");
+        let what = ("an answer of ZooKeeper (to srvr)", "");
         match once(&self.0, attempt, b"srvr", what, &reply)? {
             Ok(mode) => Healthy::saw(quote(mode.as_bytes())),
             Err(other) => Err(answered("srvr", &other, "its mode")),
@@ -39,7 +39,7 @@ pub fn reply(bytes: &[u8]) -> Decoded<Result<String, String>> {
     let starts: [&[u8]; 3] = [b"Zookeeper version: ", b"This ZooKeeper ", b"srvr is not "];
     let fits = |start: &&[u8]| start.iter().zip(bytes).all(|(want, got)| want == got);
     let Some(start) = starts.iter().position(fits) else {
-        return Err("no answer of ZooKeeper's".into());
+        return Err("that is no ZooKeeper".into());
     };
     let from = match (start, find(bytes, MODE)) {
         (0, Some(at)) => at + MODE.len(),
@@ -74,7 +74,7 @@ mod tests {
             let bytes = format!("{line}\n");
             assert_eq!(reply(bytes.as_bytes()), Ok(Some((Err(line.into()), bytes.len()))));
         }
-        assert_eq!(reply(b"HTTP/1.1 400"), Err("no answer of ZooKeeper's".into()));
+        assert_eq!(reply(b"HTTP/1.1 400"), Err("that is no ZooKeeper".into()));
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub struct Tls {
 impl Tls {
     /// Always a usage error.
     pub fn parse(target: &Target, _: &Host, _: &mut Options<'_>) -> Result<Self, Usage> {
-        Err(target.wrong("this build leaves TLS out: want the default one, not healthcheck-plain"))
+        Err(target.wrong("this flavour leaves TLS out; want the flavour healthcheck"))
     }
 
     pub(in crate::net) fn files(&self, _: &Attempt<'_>) -> Result<Files, Failure> {

@@ -176,7 +176,7 @@ mod tests {
         let http = not_tls(b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n").unwrap_or_default();
         assert_eq!(
             http,
-            "the server does not speak TLS on this port (an HTTP server answers here): \
+            "the server does not speak TLS on this port (an HTTP/1 server answers here): \
              HTTP/1.1 400 Bad Request"
         );
         assert_eq!(not_tls(b"\x16\x03\x01"), None);

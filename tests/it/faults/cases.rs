@@ -44,7 +44,7 @@ impl Column {
     }
 }
 
-const HTTP: &[&str] = &["an HTTP server answers here", "status 400"];
+const HTTP: &[&str] = &["an HTTP/1 server answers here", "status 400"];
 const SSH: &[&str] = &["an SSH server answers here"];
 const TLS: &[&str] = &["a TLS server answers here", "the server speaks neither TLS 1.2 nor 1.3"];
 const REFUSED: &[&str] = &["Connection refused (os error 111)"];

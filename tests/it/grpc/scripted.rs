@@ -208,7 +208,7 @@ fn serving_alone_is_not_healthy() {
         (frame(RST_STREAM, 0, 1, &[0; 4]), "the server reset the call: NO_ERROR (0)\n"),
         (
             frame(GOAWAY, 0, 0, b"\0\0\0\x01\0\0\0\x0btoo_many_pings"),
-            "the server said GOAWAY: ENHANCE_YOUR_CALM (11): too_many_pings\n",
+            "the server ends the connection (GOAWAY): ENHANCE_YOUR_CALM (11): too_many_pings\n",
         ),
         (data(b"\0"), "more than one message\n"),
         (response(), "a second response, want trailers\n"),
@@ -241,7 +241,7 @@ fn broken_rules_have_names() {
         ),
         (
             [open(), b"\xff\xff\xff\0\0\0\0\0\x01".to_vec()].concat(),
-            "want the reply: that is no HTTP/2",
+            "want the reply: that is no gRPC",
         ),
         (
             [open(), b"\0\x40\x01\0\0\0\0\0\x01".to_vec()].concat(),
@@ -256,7 +256,7 @@ fn broken_rules_have_names() {
             "a compressed message, which was not asked for\n",
         ),
         ([settings(), data(SERVING)].concat(), "DATA ahead of HEADERS\n"),
-        (response(), "another frame ahead of SETTINGS\n"),
+        (response(), "an HTTP/2 frame ahead of the greeting\n"),
         (
             [settings(), frame(HEADERS, 0, 1, b"\x88"), data(SERVING)].concat(),
             "a header block that another frame breaks into\n",
@@ -267,13 +267,13 @@ fn broken_rules_have_names() {
         ),
         (
             [settings(), frame(GOAWAY, 0, 0, &[0; 8])].concat(),
-            "the server said GOAWAY: NO_ERROR (0)\n",
+            "the server ends the connection (GOAWAY): NO_ERROR (0)\n",
         ),
         (
             [settings(), frame(RST_STREAM, 0, 1, &[0, 0, 0, 7])].concat(),
             "the server reset the call: REFUSED_STREAM (7)\n",
         ),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), "(an HTTP server answers here)\n"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), "(an HTTP/1 server answers here)\n"),
         (b"\x15\x03\x01\0\x02\x02\x46".to_vec(), "(a TLS server answers here: it wants TLS)\n"),
         (b"SSH-2.0-x\r\n".to_vec(), "(an SSH server answers here)\n"),
     ] {

@@ -51,7 +51,7 @@ fn brokers_that_speak_something_else() {
     let port = blurts(b"AMQP\x03\x01\0\0");
     has(
         &unhealthy(&[&format!("amqp://127.0.0.1:{port}")]),
-        "want Connection.Start: the broker speaks AMQP 1.0.0 (with SASL or TLS), not 0.9.1",
+        "want the greeting of an AMQP broker: the broker speaks AMQP 1.0.0 (with SASL or TLS), not 0.9.1",
     );
     let port = blurts(b"\x01\0\0\x80\0\0\0\0");
     has(&unhealthy(&[&format!("amqp://127.0.0.1:{port}")]), "2147483648 bytes, more than 64 KiB");

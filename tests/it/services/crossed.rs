@@ -104,15 +104,15 @@ fn a_web_server_on_the_port_is_named() {
     let port = blurts_and_stays(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     for scheme in ["postgres", "mysql", "mongodb", "kafka"] {
         let got = unhealthy(&[&format!("{scheme}://127.0.0.1:{port}")]);
-        assert!(got.ends_with("(an HTTP server answers here)"), "{got}");
+        assert!(got.ends_with("(an HTTP/1 server answers here)"), "{got}");
     }
 }
 
 #[test]
 fn a_right_word_at_the_wrong_time_is_no_health() {
     for (scheme, answer, told) in [
-        ("postgres", &b"Z\0\0\0\x05I"[..], "ready for queries before any authentication"),
-        ("mysql", b"\x07\0\0\0\0\0\0\x02\0\0\0", "another packet than a greeting"),
+        ("postgres", &b"Z\0\0\0\x05I"[..], "ready for queries before it let anybody in"),
+        ("mysql", b"\x07\0\0\0\0\0\0\x02\0\0\0", "the server begins without a greeting"),
     ] {
         let got = unhealthy(&[&format!("{scheme}://127.0.0.1:{}", blurts_and_stays(answer))]);
         assert!(got.ends_with(told), "{got}");

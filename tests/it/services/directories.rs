@@ -49,7 +49,7 @@ fn directories_that_cannot_work_now_or_are_none() {
     let web = answers("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
     for scheme in ["ldap", "zookeeper", "cassandra", "mssql"] {
         let blurting = blurts(b"HTTP/1.1 400 Bad Request\r\n\r\n");
-        has(&unhealthy(&[&format!("{scheme}://127.0.0.1:{blurting}")]), "an HTTP server answers");
+        has(&unhealthy(&[&format!("{scheme}://127.0.0.1:{blurting}")]), "an HTTP/1 server answers");
         let closed = closed_port();
         has(&unhealthy(&[&format!("{scheme}://127.0.0.1:{closed}")]), "Connection refused");
         let args = [&*format!("{scheme}://127.0.0.1:{web}"), "-t", "300ms"];
@@ -112,7 +112,7 @@ fn what_the_specifications_say_of_sql_server_and_cassandra() {
         (b"\x83\0\0\0\0\0\0\0\x08\0\0\0\x0a\0\x02v3", Ok("answers, but speaks no version 4")),
         (
             b"\x84\0hc\0\0\0\0\x0b\0\0\x10\x02\0\x05boots",
-            Err("OPTIONS error 0x1002: boots, want SUPPORTED"),
+            Err("node answers with error 0x1002: boots, want none"),
         ),
     ] {
         let target = format!("cassandra://127.0.0.1:{}", blurts(frame));

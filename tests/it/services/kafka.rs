@@ -9,8 +9,8 @@ fn kafka() {
     let target = |name: &str| peer.target("kafka", name, "");
     assert_eq!(healthy(&[&target("broker")]), "answers 3 APIs");
     assert_eq!(healthy(&[&target("newer")]), "answers, but wants a newer ApiVersions");
-    assert_eq!(unhealthy(&[&target("none")]), "ApiVersions without any API, want at least one");
-    assert_eq!(unhealthy(&[&target("error")]), "ApiVersions error 58, want 0");
+    assert_eq!(unhealthy(&[&target("none")]), "broker knows no API, want at least one");
+    assert_eq!(unhealthy(&[&target("error")]), "broker answers with error 58, want none (0)");
     for (name, text) in [
         ("another", "an answer to another request"),
         ("huge", "a message of 2147483652 bytes"),
@@ -18,7 +18,7 @@ fn kafka() {
         ("short", "the connection was closed after 20 bytes"),
     ] {
         let got = unhealthy(&[&target(name)]);
-        let what = "want an answer to ApiVersions without TLS";
+        let what = "want an answer of a Kafka broker";
         assert!(got.contains(what) && got.contains(text), "{name}: {got}");
     }
 }

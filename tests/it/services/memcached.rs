@@ -48,7 +48,7 @@ fn memcached_that_wants_a_password_or_is_full() {
     }
     // Whoever hangs up on both is told of once.
     let mute = unhealthy(&[&format!("memcached://127.0.0.1:{}", blurts(b""))]);
-    has(&mute, "want an answer to version: the connection was closed without a word");
+    has(&mute, "want an answer of memcached: the connection was closed without a word");
 
     let port = blurts(b"ERROR Too many open connections\r\n");
     assert_eq!(

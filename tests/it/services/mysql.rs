@@ -196,7 +196,7 @@ fn mariadb() {
 
 fn it_says_how_it_answers_a_login(mariadb: &Mariadb) {
     let version = mariadb.sql("select version()");
-    let answers = |text: &str| format!("version {version}, answers a login with {text}");
+    let answers = |text: &str| format!("version {version}, refuses this login: {text}");
     let denied = |user: &str| format!("1045 (28000) Access denied for user '{user}'@'localhost'");
     let no = |user: &str| answers(&format!("{} (using password: NO)", denied(user)));
     let saw = |user: &str| healthy(&[&mariadb.target(user)]);
@@ -268,7 +268,7 @@ fn whoever_hangs_up_is_blocked(mariadb: &Mariadb, relayed: u16) {
         eventually("a connect error", || (mariadb.remembers() == counted).then_some(()));
     }
     let blocked = unhealthy(&[&format!("mysql://127.0.0.1:{relayed}")]);
-    let text = ": 1129 Host '127.0.0.2' is blocked because of many connection errors; unblock with";
+    let text = ": the server refuses this host: 1129 Host '127.0.0.2' is blocked because of many connection errors; unblock with";
     assert!(blocked.contains(text), "{blocked}");
     mariadb.sql("flush hosts");
     healthy(&[&format!("mysql://127.0.0.1:{relayed}")]);
@@ -279,7 +279,7 @@ fn a_full_server_is_unhealthy(mariadb: &Mariadb) {
     // One more than the limit is let in, for an administrator.
     let held: Vec<_> = (0..11).map(|_| greeted(mariadb.port)).collect();
     let full = unhealthy(&[&mariadb.target("")]);
-    assert!(full.ends_with(": 1040 Too many connections"), "{full}");
+    assert!(full.ends_with(": no connection left: 1040 Too many connections"), "{full}");
     drop(held);
     eventually("room again", || {
         let run = check(&[&mariadb.target("")]);
@@ -288,7 +288,7 @@ fn a_full_server_is_unhealthy(mariadb: &Mariadb) {
     // Full for this account, which learns it behind its login only.
     let held: Vec<_> = (0..10).map(|_| greeted(mariadb.port)).collect();
     let full = unhealthy(&[&mariadb.target("quiet@")]);
-    assert!(full.ends_with(": 1040 (08004) Too many connections"), "{full}");
+    assert!(full.ends_with(": no connection left: 1040 (08004) Too many connections"), "{full}");
     drop(held);
 }
 
@@ -301,7 +301,7 @@ fn mysql() {
     mysql.sql("delete from mysql.user where user = ''; flush privileges; create user quiet@'%'");
     let no = "1045 (28000) Access denied for user 'healthcheck'@'localhost' (using password: NO)";
     let saw = healthy(&[&mysql.target("")]);
-    assert_eq!(saw, format!("version 5.6.24, answers a login with {no}"));
+    assert_eq!(saw, format!("version 5.6.24, refuses this login: {no}"));
     assert_eq!(healthy(&[&mysql.target("quiet@")]), "version 5.6.24, accepts quiet");
     let socket = format!("unix:{}", mysql.socket);
     healthy(&["mysql://quiet@localhost", "--connect-to", &socket]);
@@ -329,7 +329,7 @@ fn those_that_only_speak_like_mysql() {
     let port = scripted("5.7.25-OceanBase", b"\x15\x04#42000Access denied for user 'healthcheck'");
     has(
         &healthy(&[&format!("mysql://127.0.0.1:{port}")]),
-        "answers a login with 1045 (42000) Access denied",
+        "refuses this login: 1045 (42000) Access denied",
     );
     let failed = b"\x04\x02#00000healthcheck: Authentication failed";
     let clickhouse = scripted("24.8.4.13-ClickHouse", failed);

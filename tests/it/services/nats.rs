@@ -54,7 +54,7 @@ fn nats_with_users_and_tokens() {
     for other in [routes, leafs] {
         assert_eq!(
             unhealthy(&[&format!("nats://127.0.0.1:{other}")]),
-            "INFO of a port for other servers, want one for clients"
+            "port for other NATS servers, want the one for clients (4222)"
         );
     }
 
@@ -75,7 +75,7 @@ fn nats_over_tls() {
     let server = nats(folder, port, &["--tls", "--tlscert", &cert, "--tlskey", &key]);
     let target = format!("nats://127.0.0.1:{port}");
     has(&healthy(&[&target, "--tls", "--cacert", &ca]), "PONG from NATS 2.");
-    assert_eq!(unhealthy(&[&target]), "INFO requires TLS, want --tls");
+    assert_eq!(unhealthy(&[&target]), "server requires TLS, want --tls");
     unhealthy(&[&target, "--tls"]);
 
     // One that offers none, and the same behind a proxy that wants TLS first.
@@ -83,7 +83,7 @@ fn nats_over_tls() {
     let _plain = nats(Folder::new("s"), plain, &[]);
     assert_eq!(
         unhealthy(&[&format!("nats://127.0.0.1:{plain}"), "--tls", "--cacert", &ca]),
-        "INFO offers no TLS, want TLS, as --tls says"
+        "server offers no TLS, want it, as --tls says"
     );
     let first = free_port();
     let listen =
@@ -93,7 +93,7 @@ fn nats_over_tls() {
     let target = format!("nats://127.0.0.1:{first}");
     has(&healthy(&[&target, "--tls", "--cacert", &ca]), "PONG from NATS 2.");
     let told = unhealthy(&["-t", "900ms", &target]);
-    has(&told, "want INFO: want --tls if the server starts with TLS");
+    has(&told, "waits for more: want --tls if the server starts with TLS");
     drop(server);
 }
 
@@ -105,9 +105,9 @@ fn nats_behind_liars() {
             &b"INFO {\"version\":\"9\"}\r\n-ERR 'Maximum Connections Exceeded'\r\n"[..],
             "PING answered \"-ERR 'Maximum Connections Exceeded'\", want PONG",
         ),
-        (b"INFO {}\r\nPONGO\r\n", "want PONG: no NATS answer"),
+        (b"INFO {}\r\nPONGO\r\n", "want PONG: that is no NATS"),
         (b"INFO {", "closed after 6 bytes"),
-        (b"HTTP/1.1 400 Bad Request\r\n", "(an HTTP server answers here)"),
+        (b"HTTP/1.1 400 Bad Request\r\n", "(an HTTP/1 server answers here)"),
     ] {
         let port = blurts(answer);
         has(&unhealthy(&[&format!("nats://127.0.0.1:{port}")]), told);
@@ -126,7 +126,7 @@ fn nats_behind_liars() {
     let port = blurts(full);
     assert_eq!(
         unhealthy(&[&format!("nats://127.0.0.1:{port}")]),
-        "INFO answered \"-ERR 'maximum connections exceeded'\", want no more"
+        "greeting answered \"-ERR 'maximum connections exceeded'\", want no error"
     );
     // Without a word of it in INFO, the error says so.
     let port = blurts(b"INFO {}\r\n-ERR 'Authorization Violation'\r\n");

@@ -99,7 +99,10 @@ impl Postgres {
         assert_eq!(self.isready(), 1);
         let place = format!("reading from 127.0.0.1:{}", self.port);
         let got = unhealthy(&[&self.target("", "")]);
-        assert!(got.starts_with(&place) && got.ends_with(&format!(": 57P03 {text}")), "{got}");
+        assert!(
+            got.starts_with(&place) && got.ends_with(&format!(" now (57P03): {text}")),
+            "{got}"
+        );
     }
 }
 
@@ -128,22 +131,22 @@ fn a_server_that_is_up_says_what_it_asks_for_and_logs_no_complaint() {
     assert_eq!(asks("md5@", ""), "asks for an MD5 password");
     assert_eq!(asks("clear@", ""), "asks for a password");
     for (user, path, text) in [
-        ("", "/nodb", "3D000 database \"nodb\" does not exist"),
-        ("nobody@", "", "28000 role \"nobody\" does not exist"),
+        ("", "/nodb", "(3D000): database \"nodb\" does not exist"),
+        ("nobody@", "", "(28000): role \"nobody\" does not exist"),
         (
             "banned@",
             "/postgres",
-            "28000 pg_hba.conf rejects connection for host \"127.0.0.1\", \
+            "(28000): pg_hba.conf rejects connection for host \"127.0.0.1\", \
          user \"banned\", database \"postgres\", no encryption",
         ),
         (
             "secret@",
             "/postgres",
-            "28000 no pg_hba.conf entry for host \"127.0.0.1\", user \
+            "(28000): no pg_hba.conf entry for host \"127.0.0.1\", user \
          \"secret\", database \"postgres\", no encryption",
         ),
     ] {
-        let want = format!("accepts connections, answers this one with {text}");
+        let want = format!("up, refuses this login {text}");
         assert_eq!(asks(user, path), want);
     }
     let socket = format!("unix:{}/.s.PGSQL.{}", postgres.folder.0.display(), postgres.port);
@@ -217,8 +220,7 @@ fn too_many_clients_is_as_healthy_as_pg_isready_says_and_named() {
         let saw = healthy(&[&postgres.target("", "")]);
         saw.contains("53300").then_some(saw)
     });
-    let text = "53300 sorry, too many clients already";
-    assert_eq!(saw, format!("accepts connections, answers this one with {text}"));
+    assert_eq!(saw, "up, but no connection is left (53300): sorry, too many clients already");
     assert_eq!(postgres.isready(), 0);
     for session in &mut sessions {
         session.kill().expect("ended");

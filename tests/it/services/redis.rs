@@ -188,7 +188,7 @@ fn redis_over_tls() {
     unhealthy(&[&format!("rediss://{at}")]);
     // Each on the other's port.
     unhealthy(&["-t", "900ms", &format!("rediss://127.0.0.1:{plain}"), "-k"]);
-    has(&unhealthy(&[&format!("redis://{at}")]), ": want rediss:// if the server speaks TLS");
+    has(&unhealthy(&[&format!("redis://{at}")]), ": want rediss:// if it speaks TLS here");
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn redis_behind_strangers_and_liars() {
         (
             &b""[..],
             "want an answer to PING: the connection was closed without a word: \
-             want rediss:// if the server speaks TLS",
+             want rediss:// if it speaks TLS here",
         ),
         (b"+PON", "want an answer to PING: the connection was closed after 4 bytes"),
         (b"+OK ready\r\n", "PING answered \"+OK ready\", want PONG"),
@@ -205,7 +205,7 @@ fn redis_behind_strangers_and_liars() {
             b"-DENIED Redis is running in protected mode because ...\r\n",
             "PING answered \"DENIED Redis is running in protected mode because ...\", want PONG",
         ),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "(an HTTP server answers here)"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "(an HTTP/1 server answers here)"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "(an SSH server answers here)"),
         (b"\x4a\0\0\0\x0a8.0.36\0", "(a MySQL or MariaDB server answers here)"),
     ] {

@@ -63,7 +63,7 @@ impl Frame {
     /// frame allowed here is of 64 KiB or more, and every greeting in text starts with a letter.
     pub fn parse(bytes: &[u8]) -> Decoded<Self> {
         if !matches!(bytes, [] | [0, ..]) {
-            return Err("that is no HTTP/2".into());
+            return Err("that is no gRPC".into());
         }
         let mut reader = Reader(bytes);
         let head = (|| Some((reader.u8()?, reader.u16()?, reader.array()?, reader.u32()?)))();
@@ -181,9 +181,9 @@ mod tests {
     #[test]
     fn what_is_no_frame_is_refused_at_once() {
         for (bytes, want) in [
-            (&b"+"[..], "that is no HTTP/2"),
-            (b"HTTP/1.1 400", "that is no HTTP/2"),
-            (b"\x7f\xff\xff\x04\0\0\0\0\0", "that is no HTTP/2"),
+            (&b"+"[..], "that is no gRPC"),
+            (b"HTTP/1.1 400", "that is no gRPC"),
+            (b"\x7f\xff\xff\x04\0\0\0\0\0", "that is no gRPC"),
             (
                 b"\0\x40\x01\0\0\0\0\0\x01",
                 "a DATA frame of 16385 bytes on stream 1, which RFC 9113 forbids",

@@ -223,7 +223,7 @@ fn agreed(stream: &Stream<'_>) -> Result<(), Failure> {
         Some(other) => quote(other),
         None => "no protocol".into(),
     };
-    let wrong = format!("want h2 by ALPN, the server agreed to {instead}");
+    let wrong = format!("the server speaks no HTTP/2 here: got {instead} by ALPN, want h2");
     Err(stream.attempt().protocol(wrong))
 }
 

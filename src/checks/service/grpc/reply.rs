@@ -85,11 +85,13 @@ impl Reply {
     /// What the next frame is to bring, for messages; `None` once the verdict is known.
     pub fn awaited(&self) -> Option<&'static str> {
         match self.state {
-            State::Preface if self.secure => Some("HTTP/2 SETTINGS"),
+            State::Preface if self.secure => Some("the greeting of a gRPC server"),
             // A server that wants TLS may close without a word: then this is the hint.
-            State::Preface => Some("HTTP/2 SETTINGS without TLS"),
+            State::Preface => Some("the greeting of a gRPC server without TLS"),
             State::Known(_) => None,
-            State::Response | State::Rest(_) if self.leaving => Some("the reply after GOAWAY"),
+            State::Response | State::Rest(_) if self.leaving => {
+                Some("the reply of a server that is about to end")
+            }
             State::Response | State::Rest(_) => Some("the reply"),
         }
     }
@@ -105,7 +107,7 @@ impl Reply {
         let ack = frame.has(flags::ACK);
         if matches!(self.state, State::Preface) {
             if frame.kind != kind::SETTINGS || ack {
-                return Err("another frame ahead of SETTINGS".into());
+                return Err("an HTTP/2 frame ahead of the greeting".into());
             }
             self.state = State::Response;
         }
@@ -149,7 +151,7 @@ impl Reply {
             self.leaving = true;
             return Ok(());
         }
-        let mut wrong = told("the server said GOAWAY", code);
+        let mut wrong = told("the server ends the connection (GOAWAY)", code);
         if let Some(words @ [_, ..]) = frame.payload.get(8..) {
             wrong.push_str(": ");
             wrong.push_str(&quote(words));
@@ -575,9 +577,12 @@ mod tests {
                 vec![framed(kind::RST_STREAM, 0, CALL, &[1, 0, 0, 0])],
                 "the server reset the call: an unknown error (16777216)",
             ),
-            (vec![go_away(1, 11)], "the server said GOAWAY: ENHANCE_YOUR_CALM (11): bye"),
-            (vec![go_away(0, 0)], "the server said GOAWAY: NO_ERROR (0): bye"),
-            (vec![go_away(1, 0)], "closed, awaiting the reply after GOAWAY"),
+            (
+                vec![go_away(1, 11)],
+                "the server ends the connection (GOAWAY): ENHANCE_YOUR_CALM (11): bye",
+            ),
+            (vec![go_away(0, 0)], "the server ends the connection (GOAWAY): NO_ERROR (0): bye"),
+            (vec![go_away(1, 0)], "closed, awaiting the reply of a server that is about to end"),
             (
                 vec![framed(kind::HEADERS, 4, CALL, b"\xbe")],
                 "a header block that HPACK cannot decode",
@@ -586,9 +591,9 @@ mod tests {
             assert_eq!(whole(&parts), Err(wrong.into()));
         }
         let ahead = framed(kind::PING, 0, 0, &[0; 8]);
-        assert_eq!(judged(&ahead), Err("another frame ahead of SETTINGS".into()));
+        assert_eq!(judged(&ahead), Err("an HTTP/2 frame ahead of the greeting".into()));
         let ack = framed(kind::SETTINGS, flags::ACK, 0, &[]);
-        assert_eq!(judged(&ack), Err("another frame ahead of SETTINGS".into()));
+        assert_eq!(judged(&ack), Err("an HTTP/2 frame ahead of the greeting".into()));
     }
 
     /// What RFC 9113 sections 8.1 to 8.3 call malformed.
