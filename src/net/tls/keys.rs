@@ -7,14 +7,14 @@ use p256::elliptic_curve::sec1::ToSec1Point;
 use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 use ring::signature::{
-    ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
-    RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512,
-    RsaEncoding, RsaKeyPair,
+    ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
+    RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
 };
 use rustls::pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer, alg_id};
 use rustls::sign::{Signer, SigningKey, public_key_to_spki};
 use rustls::{Error, SignatureAlgorithm, SignatureScheme};
 
+use super::curve25519::Ed25519Key;
 use super::der::{
     BIT_STRING, Der, EC_PUBLIC_KEY, ED25519, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SECP256R1,
     SECP384R1, SEQUENCE,
@@ -45,8 +45,12 @@ fn pkcs8(der: &[u8]) -> Option<Key> {
             let (key, _) = Der(info).expect(OCTET_STRING)?;
             sec1(key, Some(curve))
         }
-        // OpenSSL writes these without the public half, which ring's stricter parser wants.
-        ED25519 => Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).ok().map(Key::Ed25519),
+        // CurvePrivateKey (RFC 8410 section 7); OpenSSL writes no public half.
+        ED25519 => {
+            let (key, _) = Der(info).expect(OCTET_STRING)?;
+            let (seed, _) = Der(key).expect(OCTET_STRING)?;
+            Ed25519Key::from_seed(seed).map(Key::Ed25519)
+        }
         // What is not RSA either is refused there.
         _ => RsaKeyPair::from_pkcs8(der).ok().map(Key::Rsa),
     }
@@ -84,7 +88,7 @@ enum Key {
     Rsa(RsaKeyPair),
     P256(p256::SecretKey),
     P384(EcdsaKeyPair),
-    Ed25519(Ed25519KeyPair),
+    Ed25519(Ed25519Key),
 }
 
 struct Shared(Arc<Key>);
@@ -115,7 +119,7 @@ impl SigningKey for Shared {
                 public_key_to_spki(&alg_id::ECDSA_P256, key.public_key().to_sec1_point(false))
             }
             Key::P384(key) => public_key_to_spki(&alg_id::ECDSA_P384, key.public_key()),
-            Key::Ed25519(key) => public_key_to_spki(&alg_id::ED25519, key.public_key()),
+            Key::Ed25519(key) => public_key_to_spki(&alg_id::ED25519, key.public()),
         })
     }
 
@@ -174,7 +178,7 @@ impl Signer for Signing {
                 .sign(&random, message)
                 .map(|signature| signature.as_ref().to_vec())
                 .map_err(|_| failed()),
-            Key::Ed25519(key) => Ok(key.sign(message).as_ref().to_vec()),
+            Key::Ed25519(key) => Ok(key.sign(message).to_vec()),
         }
     }
 

@@ -13,6 +13,8 @@ mod config;
 #[cfg(feature = "tls")]
 mod credentials;
 #[cfg(feature = "tls")]
+mod curve25519;
+#[cfg(feature = "tls")]
 mod der;
 #[cfg(not(feature = "tls"))]
 mod disabled;

@@ -1,6 +1,7 @@
 //! The cryptography of TLS, picked by hand so that nothing else is linked.
 //!
-//! Everything is ring's but P-256, which is RustCrypto's: ring's comes with a table of 151,552 bytes.
+//! Everything is ring's but P-256, which is RustCrypto's, and X25519 and Ed25519, which are
+//! curve25519-dalek's: ring's come with tables of 151,552 and 24,576 bytes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use p256::elliptic_curve::point::AffineCoordinates;
 use p256::elliptic_curve::sec1::ToSec1Point;
-use p256::elliptic_curve::zeroize::Zeroize;
+use p256::elliptic_curve::zeroize::{Zeroize, Zeroizing};
 use ring::digest::{self, SHA256, SHA384, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use rustls::crypto::ring::{cipher_suite, kx_group};
@@ -23,6 +24,8 @@ use rustls::pki_types::{
 use rustls::sign::SigningKey;
 use rustls::{Error, NamedGroup, PeerMisbehaved, SignatureScheme, SupportedCipherSuite};
 use webpki::ring as verify;
+
+use super::curve25519::{Ed25519, X25519};
 
 /// What a connection may use. AES-128 stands first: half the work, and strong enough.
 pub(super) fn provider() -> CryptoProvider {
@@ -44,8 +47,7 @@ pub(super) static SUITES: &[SupportedCipherSuite] = &[
     cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
 ];
 
-pub(super) static GROUPS: &[&dyn SupportedKxGroup] =
-    &[kx_group::X25519, &P256, kx_group::SECP384R1];
+pub(super) static GROUPS: &[&dyn SupportedKxGroup] = &[&X25519, &P256, kx_group::SECP384R1];
 
 /// Signatures that are believed, of certificates and of handshakes.
 pub(super) static ALGORITHMS: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
@@ -54,7 +56,7 @@ pub(super) static ALGORITHMS: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorit
         P256_SHA384,
         verify::ECDSA_P384_SHA256,
         verify::ECDSA_P384_SHA384,
-        verify::ED25519,
+        &Ed25519,
         verify::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
         verify::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
         verify::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
@@ -69,7 +71,7 @@ pub(super) static ALGORITHMS: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorit
     mapping: &[
         (SignatureScheme::ECDSA_NISTP384_SHA384, &[verify::ECDSA_P384_SHA384, P256_SHA384]),
         (SignatureScheme::ECDSA_NISTP256_SHA256, &[P256_SHA256, verify::ECDSA_P384_SHA256]),
-        (SignatureScheme::ED25519, &[verify::ED25519]),
+        (SignatureScheme::ED25519, &[&Ed25519]),
         (SignatureScheme::RSA_PSS_SHA512, &[verify::RSA_PSS_2048_8192_SHA512_LEGACY_KEY]),
         (SignatureScheme::RSA_PSS_SHA384, &[verify::RSA_PSS_2048_8192_SHA384_LEGACY_KEY]),
         (SignatureScheme::RSA_PSS_SHA256, &[verify::RSA_PSS_2048_8192_SHA256_LEGACY_KEY]),
@@ -156,13 +158,10 @@ struct P256Exchange {
 }
 
 impl ActiveKeyExchange for P256Exchange {
-    fn complete(mut self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, Error> {
+    fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, Error> {
         let point = point(peer).ok_or(PeerMisbehaved::InvalidKeyShare)?;
-        let mut x = (point.to_projective() * *self.secret).to_affine().x();
-        let shared = SharedSecret::from(x.as_slice());
-        x.zeroize();
-        self.secret.zeroize();
-        Ok(shared)
+        let x = Zeroizing::new((point.to_projective() * *self.secret).to_affine().x());
+        Ok(SharedSecret::from(x.as_slice()))
     }
 
     fn ffdhe_group(&self) -> Option<FfdheGroup<'static>> {
@@ -175,6 +174,13 @@ impl ActiveKeyExchange for P256Exchange {
 
     fn group(&self) -> NamedGroup {
         NamedGroup::secp256r1
+    }
+}
+
+/// Also where the exchange never came to an end.
+impl Drop for P256Exchange {
+    fn drop(&mut self) {
+        self.secret.zeroize();
     }
 }
 

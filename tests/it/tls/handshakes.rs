@@ -1,4 +1,6 @@
-//! Every kind of key that a server may have under every kind that its CA may have, in both versions.
+//! Every kind of key that a server may have under every kind that its CA may have, in both versions;
+//! and every way in which a server may sign with RSA. Groups, suites and the clients' keys stand in
+//! the matrix itself.
 
 use super::{Row, ok};
 use crate::tls::servers::Server::OpenSsl;
@@ -20,7 +22,7 @@ macro_rules! handshakes {
     };
 }
 
-pub(super) const ALL: &[Row] = handshakes! {
+pub(super) const KEYS: &[Row] = handshakes! {
     "rsa2048" by "root-rsa4096"
     "rsa2048" by "root"
     "rsa2048" by "root-p384"
@@ -37,4 +39,27 @@ pub(super) const ALL: &[Row] = handshakes! {
     "ed" by "root"
     "ed" by "root-p384"
     "ed" by "root-ed"
+};
+
+macro_rules! signatures {
+    ($($sigalgs:literal $version:literal)*) => {
+        &[$(ok(
+            OpenSsl(concat!("-cert rsa2048.pem -key rsa2048.key -sigalgs ", $sigalgs, " -", $version)),
+            "localhost --cacert root.pem",
+            "200 ok",
+        ),)*]
+    };
+}
+
+/// TLS 1.3 knows no PKCS#1 in handshakes (RFC 8446 section 4.2.3).
+pub(super) const SIGNATURES: &[Row] = signatures! {
+    "RSA-PSS+SHA256" "tls1_2"
+    "RSA-PSS+SHA384" "tls1_2"
+    "RSA-PSS+SHA512" "tls1_2"
+    "RSA+SHA256" "tls1_2"
+    "RSA+SHA384" "tls1_2"
+    "RSA+SHA512" "tls1_2"
+    "RSA-PSS+SHA256" "tls1_3"
+    "RSA-PSS+SHA384" "tls1_3"
+    "RSA-PSS+SHA512" "tls1_3"
 };
