@@ -31,7 +31,7 @@ pub fn manual() -> String {
     page.push_str(HEAD);
     page.push_str(".SH TARGETS\n");
     for kind in KINDS {
-        paragraph(kind.form, &kind.told(), &mut page);
+        paragraph(kind.form(), &kind.told(), &mut page);
     }
     page.push_str(".SH \"EXIT STATUS\"\n0 when healthy, 1 for anything else.\n");
     page.push_str(".SH MESSAGES\n");
@@ -43,7 +43,7 @@ pub fn manual() -> String {
     for group in Group::ALL {
         page.push_str(&format!(".SS \"{}\"\n", group.heading()));
         for row in of(group) {
-            paragraph(spelling(row).trim_start(), row.help, &mut page);
+            paragraph(spelling(row).trim_start(), row.help(), &mut page);
         }
     }
     page.push_str(FOOT);
@@ -70,7 +70,7 @@ pub fn options() -> String {
         text.push_str(&format!("\n| {} | |\n|---|---|\n", group.heading()));
         for row in of(group) {
             let left = spelling(row).trim_start().replace('|', "\\|");
-            text.push_str(&format!("| `{left}` | {} |\n", row.help.replace('|', "\\|")));
+            text.push_str(&format!("| `{left}` | {} |\n", row.help().replace('|', "\\|")));
         }
     }
     text.push('\n');

@@ -6,6 +6,7 @@ use crate::input::{Flag, Options, Target, Usage, value};
 use crate::net::Peer;
 use crate::net::dns::{self, Answer, Rcode};
 use crate::net::stream::{Conversation, Decoded};
+use crate::text::{before, row};
 use crate::verdict::{Failure, Healthy, Verdict};
 use crate::wire::Reader;
 
@@ -16,27 +17,13 @@ pub struct Dns {
     name: String,
     /// The name as labels with their lengths.
     encoded: Vec<u8>,
-    kind: &'static (&'static str, u16),
+    kind: (&'static str, u16),
 }
 
 /// The types that may be asked for, by the names of IANA's registry.
-const TYPES: &[(&str, u16)] = &[
-    ("A", 1),
-    ("NS", 2),
-    ("CNAME", 5),
-    ("SOA", 6),
-    ("PTR", 12),
-    ("MX", 15),
-    ("TXT", 16),
-    ("AAAA", 28),
-    ("SRV", 33),
-    ("NAPTR", 35),
-    ("DS", 43),
-    ("DNSKEY", 48),
-    ("SVCB", 64),
-    ("HTTPS", 65),
-    ("CAA", 257),
-];
+// not a verdict
+const TYPES: &str = "A=1|NS=2|CNAME=5|SOA=6|PTR=12|MX=15|TXT=16|AAAA=28|SRV=33|NAPTR=35|DS=43\
+    |DNSKEY=48|SVCB=64|HTTPS=65|CAA=257";
 
 impl Check for Dns {
     /// Takes `--type` and what the peer takes.
@@ -51,16 +38,21 @@ impl Check for Dns {
         }
         let kind = options.last(Flag::Type, |value| {
             let wanted = value::utf8(value)?;
-            TYPES.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).ok_or_else(|| {
-                let known: Vec<&str> = TYPES.iter().map(|(name, _)| *name).collect();
-                format!("one of {} is wanted", known.join(" ")).into() // not a verdict
+            let known = row(TYPES, &|name| name.eq_ignore_ascii_case(wanted));
+            known.and_then(|(name, number)| Some((name, number.parse().ok()?))).ok_or_else(|| {
+                let mut text = String::from("one of"); // not a verdict
+                for row in TYPES.split('|') {
+                    text.push(' ');
+                    text.push_str(before(row, b"=").0);
+                }
+                (text + " is wanted").into() // not a verdict
             })
         })?;
         Ok(Self {
             peer: Peer::parse_datagram(target, options)?,
             name,
             encoded,
-            kind: kind.unwrap_or(&("A", dns::A)),
+            kind: kind.unwrap_or(("A", dns::A)),
         })
     }
 

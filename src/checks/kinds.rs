@@ -16,22 +16,28 @@ use super::{
     udp::Udp,
 };
 use crate::input::{Options, Scheme, Secure, Target, Text, Usage};
+use crate::text::{Laid, Place};
 
 /// A kind of check.
+#[derive(Clone, Copy)]
 pub struct Kind {
     /// What a target of it begins with; the first is its name, others are the same with TLS, or
     /// other names for it.
     pub schemes: &'static [Scheme],
-    /// What a target looks like.
-    pub form: &'static str,
-    /// When it is healthy.
-    pub what: &'static str,
-    /// Its page: `docs/PAGE.md`.
-    pub page: &'static str,
-    /// The shortest command line, which the same with its other schemes is as well.
-    pub example: &'static str,
+    form: Place,
+    what: Place,
     /// Makes the check.
     pub parse: Parse,
+}
+
+/// A kind as it is written below.
+struct Written {
+    schemes: &'static [Scheme],
+    form: &'static str,
+    what: &'static str,
+    page: &'static str,
+    example: &'static str,
+    parse: Parse,
 }
 
 /// As [`Check::parse`], whichever it is.
@@ -43,9 +49,28 @@ impl Kind {
         self.schemes.first().map_or("", |scheme| scheme.name)
     }
 
+    /// What a target looks like.
+    pub fn form(&self) -> &'static str {
+        TABLE.1.text(self.form)
+    }
+
+    /// Its page, `docs/PAGE.md`: for tests and documents.
+    pub fn page(&self) -> &'static str {
+        self.written().map_or("", |row| row.page)
+    }
+
+    /// The shortest command line, which is one with its other schemes too: for tests and documents.
+    pub fn example(&self) -> &'static str {
+        self.written().map_or("", |row| row.example)
+    }
+
+    fn written(&self) -> Option<&'static Written> {
+        WRITTEN.iter().find(|row| row.schemes == self.schemes)
+    }
+
     /// When it is healthy, its port, and its other schemes with theirs: a line of help.
     pub fn told(&self) -> String {
-        let mut text = self.what.to_owned();
+        let mut text = TABLE.1.text(self.what).to_owned();
         let mut known = None;
         for (i, Scheme { name, port, .. }) in self.schemes.iter().enumerate() {
             if i > 0 {
@@ -95,8 +120,8 @@ const fn opaque(name: &'static str) -> Scheme {
 }
 
 /// Every kind there is.
-pub static KINDS: &[Kind] = &[
-    Kind {
+const WRITTEN: &[Written] = &[
+    Written {
         schemes: &[at("http", 80), tls(at("https", 443))],
         form: "http://host[:port][/path]",
         what: "the status is accepted, every --expect holds",
@@ -104,7 +129,7 @@ pub static KINDS: &[Kind] = &[
         example: "http://localhost/",
         parse: boxed::<Http>,
     },
-    Kind {
+    Written {
         schemes: &[host("tcp")],
         form: "tcp://host:port",
         what: "a connection opens, --expect holds",
@@ -112,7 +137,7 @@ pub static KINDS: &[Kind] = &[
         example: "tcp://localhost:1",
         parse: boxed::<Stream>,
     },
-    Kind {
+    Written {
         schemes: &[opaque("unix")],
         form: "unix:///path.sock",
         what: "the same over a Unix socket; unix:///@name: abstract",
@@ -120,7 +145,7 @@ pub static KINDS: &[Kind] = &[
         example: "unix:///path.sock",
         parse: boxed::<Stream>,
     },
-    Kind {
+    Written {
         schemes: &[host("udp")],
         form: "udp://host:port",
         what: "a reply comes to --send",
@@ -128,7 +153,7 @@ pub static KINDS: &[Kind] = &[
         example: "udp://localhost:1 --send x",
         parse: boxed::<Udp>,
     },
-    Kind {
+    Written {
         schemes: &[tls(host("tls"))],
         form: "tls://host:port",
         what: "the handshake completes, --expect holds",
@@ -136,7 +161,7 @@ pub static KINDS: &[Kind] = &[
         example: "tls://localhost:1",
         parse: boxed::<Stream>,
     },
-    Kind {
+    Written {
         schemes: &[at("dns", 53)],
         form: "dns://server[:port]/name",
         what: "NOERROR with a record",
@@ -145,7 +170,7 @@ pub static KINDS: &[Kind] = &[
         parse: boxed::<Dns>,
     },
     #[cfg(feature = "services")]
-    Kind {
+    Written {
         schemes: &[host("grpc"), tls(host("grpcs"))],
         form: "grpc://host:port[/service]",
         what: "grpc.health.v1.Health/Check says SERVING",
@@ -154,7 +179,7 @@ pub static KINDS: &[Kind] = &[
         parse: boxed::<Grpc>,
     },
     #[cfg(feature = "services")]
-    Kind {
+    Written {
         schemes: &[at("redis", 6379), tls(at("rediss", 6379))],
         form: "redis://[[user]:pass@]host[:port][/db]",
         what: "PING gets PONG",
@@ -163,7 +188,7 @@ pub static KINDS: &[Kind] = &[
         parse: boxed::<Redis>,
     },
     #[cfg(feature = "services")]
-    Kind {
+    Written {
         schemes: &[upgraded(at("postgres", 5432)), upgraded(at("postgresql", 5432))],
         form: "postgres://[user@]host[:port][/db]",
         what: "as pg_isready: it accepts connections",
@@ -172,7 +197,7 @@ pub static KINDS: &[Kind] = &[
         parse: boxed::<Postgres>,
     },
     #[cfg(feature = "services")]
-    Kind {
+    Written {
         schemes: &[upgraded(at("mysql", 3306)), upgraded(at("mariadb", 3306))],
         form: "mysql://[user@]host[:port]",
         what: "a greeting, and a login is answered",
@@ -181,7 +206,7 @@ pub static KINDS: &[Kind] = &[
         parse: boxed::<Mysql>,
     },
     #[cfg(feature = "services")]
-    Kind {
+    Written {
         schemes: &[at("mongodb", 27_017)],
         form: "mongodb://host[:port]",
         what: "hello answers ok:1; --primary: and it is writable",
@@ -190,7 +215,7 @@ pub static KINDS: &[Kind] = &[
         parse: boxed::<Mongodb>,
     },
     #[cfg(feature = "services")]
-    Kind {
+    Written {
         schemes: &[at("memcached", 11_211)],
         form: "memcached://host[:port]",
         what: "version answers VERSION",
@@ -199,7 +224,7 @@ pub static KINDS: &[Kind] = &[
         parse: boxed::<Memcached>,
     },
     #[cfg(feature = "services")]
-    Kind {
+    Written {
         schemes: &[at("amqp", 5672), tls(at("amqps", 5671))],
         form: "amqp://host[:port]",
         what: "Connection.Start arrives",
@@ -208,7 +233,7 @@ pub static KINDS: &[Kind] = &[
         parse: boxed::<Amqp>,
     },
     #[cfg(feature = "services")]
-    Kind {
+    Written {
         schemes: &[at("mqtt", 1883), tls(at("mqtts", 8883))],
         form: "mqtt://[user:pass@]host[:port]",
         what: "CONNACK accepts",
@@ -217,7 +242,7 @@ pub static KINDS: &[Kind] = &[
         parse: boxed::<Mqtt>,
     },
     #[cfg(feature = "services")]
-    Kind {
+    Written {
         schemes: &[upgraded(at("nats", 4222))],
         form: "nats://[user:pass@|token@]host[:port]",
         what: "PING gets PONG",
@@ -226,7 +251,7 @@ pub static KINDS: &[Kind] = &[
         parse: boxed::<Nats>,
     },
     #[cfg(feature = "services")]
-    Kind {
+    Written {
         schemes: &[at("kafka", 9092)],
         form: "kafka://host[:port]",
         what: "ApiVersions is answered",
@@ -235,7 +260,7 @@ pub static KINDS: &[Kind] = &[
         parse: boxed::<Kafka>,
     },
     #[cfg(feature = "services")]
-    Kind {
+    Written {
         schemes: &[at("mssql", 1433), at("sqlserver", 1433)],
         form: "mssql://host[:port]",
         what: "PRELOGIN is answered",
@@ -244,7 +269,7 @@ pub static KINDS: &[Kind] = &[
         parse: boxed::<Mssql>,
     },
     #[cfg(feature = "services")]
-    Kind {
+    Written {
         schemes: &[at("cassandra", 9042)],
         form: "cassandra://host[:port]",
         what: "OPTIONS is answered SUPPORTED; ScyllaDB too",
@@ -253,7 +278,7 @@ pub static KINDS: &[Kind] = &[
         parse: boxed::<Cassandra>,
     },
     #[cfg(feature = "services")]
-    Kind {
+    Written {
         schemes: &[at("ldap", 389), tls(at("ldaps", 636))],
         form: "ldap://host[:port]",
         what: "an anonymous bind is answered",
@@ -262,7 +287,7 @@ pub static KINDS: &[Kind] = &[
         parse: boxed::<Ldap>,
     },
     #[cfg(feature = "services")]
-    Kind {
+    Written {
         schemes: &[at("zookeeper", 2181)],
         form: "zookeeper://host[:port]",
         what: "srvr says its mode",
@@ -271,7 +296,7 @@ pub static KINDS: &[Kind] = &[
         parse: boxed::<Zookeeper>,
     },
     #[cfg(feature = "services")]
-    Kind {
+    Written {
         schemes: &[at("fcgi", 9000)],
         form: "fcgi://host[:port]/ping",
         what: "the status is accepted, every --expect holds",
@@ -279,7 +304,7 @@ pub static KINDS: &[Kind] = &[
         example: "fcgi://localhost/ping",
         parse: boxed::<Fcgi>,
     },
-    Kind {
+    Written {
         schemes: &[opaque("file")],
         form: "file:///path",
         what: "it exists, --max-age, --min-size and --expect hold; or --absent",
@@ -287,7 +312,7 @@ pub static KINDS: &[Kind] = &[
         example: "file:///path",
         parse: boxed::<File>,
     },
-    Kind {
+    Written {
         schemes: &[opaque("pid")],
         form: "pid:1234",
         what: "that process lives and is no zombie; pid:///run/app.pid",
@@ -295,7 +320,7 @@ pub static KINDS: &[Kind] = &[
         example: "pid:1",
         parse: boxed::<Pid>,
     },
-    Kind {
+    Written {
         schemes: &[opaque("process")],
         form: "process:NAME",
         what: "a process of that name lives",
@@ -303,7 +328,7 @@ pub static KINDS: &[Kind] = &[
         example: "process:name",
         parse: boxed::<Process>,
     },
-    Kind {
+    Written {
         schemes: &[opaque("listen")],
         form: "listen:[ADDRESS:]PORT",
         what: "a socket listens there; listen:/path.sock, listen:@name",
@@ -311,7 +336,7 @@ pub static KINDS: &[Kind] = &[
         example: "listen:1",
         parse: boxed::<Listen>,
     },
-    Kind {
+    Written {
         schemes: &[opaque("disk")],
         form: "disk:///path",
         what: "the file system has room",
@@ -319,7 +344,7 @@ pub static KINDS: &[Kind] = &[
         example: "disk:///",
         parse: boxed::<Disk>,
     },
-    Kind {
+    Written {
         schemes: &[opaque("memory")],
         form: "memory:",
         what: "the cgroup uses less than its limit, or the host",
@@ -328,6 +353,31 @@ pub static KINDS: &[Kind] = &[
         parse: boxed::<Memory>,
     },
 ];
+
+const LENGTH: usize = WRITTEN.len();
+
+/// The kinds and their texts.
+static TABLE: ([Kind; LENGTH], Laid<{ table::<4096>().1.used() }>) = table();
+
+/// Every kind there is.
+pub static KINDS: &[Kind] = &TABLE.0;
+
+#[expect(clippy::indexing_slicing, reason = "called by the compiler alone, which would say so")]
+const fn table<const BYTES: usize>() -> ([Kind; LENGTH], Laid<BYTES>) {
+    let mut laid = Laid::NONE;
+    let none = Kind { schemes: &[], form: Place::NONE, what: Place::NONE, parse: boxed::<Http> };
+    let mut kinds = [none; LENGTH];
+    let mut i = 0;
+    while i < LENGTH {
+        let Written { schemes, form, what, parse, .. } = WRITTEN[i];
+        let (more, form) = laid.lay(form);
+        let (more, what) = more.lay(what);
+        laid = more;
+        kinds[i] = Kind { schemes, form, what, parse };
+        i += 1;
+    }
+    (kinds, laid)
+}
 
 /// The target that `text` is, and its kind.
 pub fn read(text: &Text) -> Result<(&'static Kind, Target), Usage> {
@@ -343,11 +393,9 @@ pub fn read(text: &Text) -> Result<(&'static Kind, Target), Usage> {
         }
         None
     })?;
-    match found {
-        Some(kind) => Ok((kind, target)),
-        // None without a scheme that was found.
-        None => Err(target.wrong("an unknown scheme")),
-    }
+    // None without a scheme that was found.
+    let kind = found.ok_or_else(|| target.wrong("an unknown scheme"))?;
+    Ok((kind, target))
 }
 
 #[cfg(test)]
@@ -357,7 +405,7 @@ mod tests {
     #[test]
     fn every_row_is_whole_and_every_scheme_is_one() {
         let mut names = Vec::new();
-        for Kind { schemes, form, what, page, example, .. } in KINDS {
+        for Written { schemes, form, what, page, example, .. } in WRITTEN {
             let name = schemes.first().expect("a scheme").name;
             let shown = [name, ":"].concat();
             assert!(form.starts_with(&shown) && example.starts_with(&shown), "{form}, {example}");
@@ -372,7 +420,7 @@ mod tests {
     #[test]
     fn every_example_is_a_target_of_its_kind_with_each_of_its_schemes() {
         for kind in KINDS {
-            let target = kind.example.split(' ').next().expect("a target");
+            let target = kind.example().split(' ').next().expect("a target");
             for scheme in kind.schemes {
                 let typed = target.replacen(kind.name(), scheme.name, 1);
                 let (found, read) = read(&Text::plain(typed.as_str())).expect(&typed);

@@ -13,14 +13,14 @@ pub fn help() -> String {
          Without arguments: those in HEALTHCHECK_ARGS.\n\nTargets:\n",
     );
     for kind in KINDS {
-        line(&mut text, kind.form, &kind.told());
+        line(&mut text, kind.form(), &kind.told());
     }
     for group in Group::ALL {
         text.push('\n');
         text.push_str(group.heading());
         text.push_str(":\n");
         for row in ROWS.iter().filter(|row| row.group == group) {
-            line(&mut text, &spelling(row), row.help);
+            line(&mut text, &spelling(row), row.help());
         }
     }
     text
@@ -28,13 +28,13 @@ pub fn help() -> String {
 
 /// `-t, --timeout DURATION`.
 pub fn spelling(row: &Row) -> String {
-    let short = row.short.map_or("    ".into(), |short| format!("-{short}, "));
-    let (before, value) = match row.takes {
+    let short = row.short.map_or("    ".into(), |short| String::from_iter(['-', short, ',', ' ']));
+    let (before, value) = match row.takes() {
         Takes::Nothing => ("", ""),
         Takes::Value(value) => (" ", value),
         Takes::Maybe(value) => (" ", value),
     };
-    format!("{short}--{}{before}{value}", row.long)
+    [&short, "--", row.long(), before, value].concat()
 }
 
 fn line(text: &mut String, left: &str, right: &str) {

@@ -128,7 +128,7 @@ impl Ahead {
                 Err(_) => (None, false),
             };
             let (flag, takes) =
-                row.map_or((None, Takes::Nothing), |row| (Some(row.flag), row.takes));
+                row.map_or((None, Takes::Nothing), |row| (Some(row.flag), row.takes()));
             // `--help=x` is wrong, and said to be so later; what follows a short one are more of
             // them.
             let value = match takes {
@@ -171,7 +171,7 @@ fn fail_code(value: &[u8]) -> Result<FailCode, Wrong> {
 fn row(arg: &Arg<'_>) -> Option<&'static Row> {
     ROWS.iter().find(|row| match arg {
         Arg::Short(short) => row.short == Some(*short),
-        Arg::Long(long) => row.long == *long,
+        Arg::Long(long) => row.is(long),
         Arg::Value(_) => false,
     })
 }
@@ -206,7 +206,7 @@ fn read(args: Vec<OsString>, env: expand::Env<'_>) -> Result<Typed, Usage> {
                 unknown => return Err(wrong(unknown.unexpected())),
             },
         };
-        let value = match row.takes {
+        let value = match row.takes() {
             Takes::Nothing => None,
             Takes::Value(_) => Some(parser.value().map_err(wrong)?),
             Takes::Maybe(_) => parser.optional_value().or_else(|| next_number(&mut parser)),

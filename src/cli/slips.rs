@@ -4,62 +4,56 @@
 use crate::checks::kinds::KINDS;
 use crate::input::{Text, Usage};
 use crate::quote::quote;
-use crate::text::{contains, find, piece};
+use crate::text::{contains, find, piece, row};
 
 /// Options of curl and wget, and what to write here. Those that mean the same here are not among them.
-const OPTIONS: &[(&[&str], &str)] = &[
-    (&["-f", "--fail"], "an answer of 400 or more is unhealthy anyway: leave it out"),
-    (&["-s", "--silent"], "here it is -q, or leave it out: there is one line"),
-    (&["-S", "--show-error"], "a failure is always shown: leave it out"),
-    (&["-L", "--location"], "here it is --follow"),
-    (&["--max-redirs"], "here it is --follow N"),
-    (&["-I", "--head"], "here it is --method HEAD"),
-    (
-        &["-m", "--max-time", "--connect-timeout", "-T"],
-        "here it is --timeout, for all of the check: -t 2s",
-    ),
-    (&["-A", "--user-agent"], "here it is --header 'User-Agent: NAME'"),
-    (&["--retry", "--retry-delay", "--retry-connrefused"], "here it is --wait DURATION"),
-    (&["--tries"], "here it is --wait DURATION; once without it"),
-    (&["--resolve"], "here it is --connect-to HOST:PORT"),
-    (&["--unix-socket"], "here it is --connect-to unix:/path.sock"),
-    (&["--request"], "here it is --method"),
-    (&["--url"], "the URL stands alone: leave it out"),
-    (&["-x", "--proxy", "--noproxy"], "no proxy is ever used: leave it out"),
-    (&["-p", "--port"], "the port is part of the target: http://localhost:8080/"),
-    (&["-c", "--command"], "nothing is started here, and there is no shell"),
-    (&["--post-data", "--data-raw", "--data-binary"], "here it is --data"),
-    (&["--no-check-certificate"], "here it is --insecure"),
-    (
-        &["-O", "--output-document", "--spider", "--no-verbose", "--compressed", "--http1.1"],
-        "nothing is saved, and only what is judged is read: leave it out",
-    ),
-];
+const OPTIONS: &str = "-f --fail=an answer of 400 or more is unhealthy anyway: leave it out\
+    |-s --silent=here it is -q, or leave it out: there is one line\
+    |-S --show-error=a failure is always shown: leave it out\
+    |-L --location=here it is --follow\
+    |--max-redirs=here it is --follow N\
+    |-I --head=here it is --method HEAD\
+    |-m --max-time --connect-timeout -T=here it is --timeout, for all of the check: -t 2s\
+    |-A --user-agent=here it is --header 'User-Agent: NAME'\
+    |--retry --retry-delay --retry-connrefused=here it is --wait DURATION\
+    |--tries=here it is --wait DURATION; once without it\
+    |--resolve=here it is --connect-to HOST:PORT\
+    |--unix-socket=here it is --connect-to unix:/path.sock\
+    |--request=here it is --method\
+    |--url=the URL stands alone: leave it out\
+    |-x --proxy --noproxy=no proxy is ever used: leave it out\
+    |-p --port=the port is part of the target: http://localhost:8080/\
+    |-c --command=nothing is started here, and there is no shell\
+    |--post-data --data-raw --data-binary=here it is --data\
+    |--no-check-certificate=here it is --insecure\
+    |-O --output-document --spider --no-verbose --compressed --http1.1=nothing is saved, and only \
+    what is judged is read: leave it out";
 
 /// Schemes that are none here, and what asks the same question.
-const SCHEMES: &[(&str, &str)] = &[
-    ("ssh", "tcp://HOST:22 --expect SSH-"),
-    ("smtp", r"tcp://HOST:25 --expect '220 ' --bye 'QUIT\r\n'"),
-    ("smtps", r"tls://HOST:465 --expect '220 '"),
-    ("imap", "tcp://HOST:143 --expect '* OK'"),
-    ("imaps", "tls://HOST:993 --expect '* OK'"),
-    ("pop3", "tcp://HOST:110 --expect +OK"),
-    ("ftp", "tcp://HOST:21 --expect '220'"),
-    ("http+unix", "http://localhost/PATH --connect-to unix:/path.sock"),
-    ("http2", "http://, or grpc:// for gRPC"),
-    ("ssl", "tls://HOST:PORT"),
-    ("socket", "unix:///path.sock"),
-    ("exec", "a target: nothing is started here"),
-    ("cmd", "a target: nothing is started here"),
-];
+const SCHEMES: &str = "ssh=tcp://HOST:22 --expect SSH-\
+    |smtp=tcp://HOST:25 --expect '220 ' --bye 'QUIT\\r\\n'\
+    |smtps=tls://HOST:465 --expect '220 '\
+    |imap=tcp://HOST:143 --expect '* OK'\
+    |imaps=tls://HOST:993 --expect '* OK'\
+    |pop3=tcp://HOST:110 --expect +OK\
+    |ftp=tcp://HOST:21 --expect '220'\
+    |http+unix=http://localhost/PATH --connect-to unix:/path.sock\
+    |http2=http://, or grpc:// for gRPC\
+    |ssl=tls://HOST:PORT\
+    |socket=unix:///path.sock\
+    |exec cmd=a target: nothing is started here";
 
 /// Words of a shell and of a Dockerfile, which have reached the command line as arguments.
-const WORDS: &[&str] =
-    &["||", "&&", ";", "|", "exit", "CMD", "CMD-SHELL", "NONE", ">/dev/null", "2>&1"];
+const WORDS: &str = "|| && ; | exit CMD CMD-SHELL NONE >/dev/null 2>&1";
+
+/// Whether `words` has `word`.
+fn has(words: &str, word: &str) -> bool {
+    words.split(' ').any(|one| one == word)
+}
 
 /// What an unknown option, as it was typed, is called here.
 pub fn option(spelled: &str) -> Option<&'static str> {
-    OPTIONS.iter().find(|(names, _)| names.contains(&spelled)).map(|(_, hint)| *hint)
+    row(OPTIONS, &|names| has(names, spelled)).map(|(_, hint)| hint)
 }
 
 /// Refuses what is no target, though it could be read as one, before anything of it is expanded.
@@ -67,7 +61,7 @@ pub fn target(typed: &[u8]) -> Result<(), Usage> {
     let text = String::from_utf8_lossy(typed);
     let text = text.as_ref();
     let wrong = |words: &[&str]| Err(Usage::new(words.concat()));
-    if WORDS.contains(&text) {
+    if !typed.contains(&b':') && has(WORDS, text) {
         return wrong(&[
             "\"",
             text,
@@ -100,8 +94,9 @@ pub fn target(typed: &[u8]) -> Result<(), Usage> {
         return wrong(&["want ", &instead, ", got a path alone"]);
     }
     let named = find(typed, b"://").and_then(|at| text.get(..at)).unwrap_or_default();
-    if let Some((name, instead)) = SCHEMES.iter().find(|(name, _)| *name == named) {
-        return wrong(&[name, ":// is no kind of target here: want ", instead]);
+    let known = KINDS.iter().flat_map(|kind| kind.schemes).any(|scheme| scheme.name == named);
+    if !known && let Some((_, instead)) = row(SCHEMES, &|names| has(names, named)) {
+        return wrong(&[named, ":// is no kind of target here: want ", instead]);
     }
     let slip = ["http//", "https//", "http:/", "https:/"]
         .into_iter()
@@ -117,7 +112,7 @@ pub fn target(typed: &[u8]) -> Result<(), Usage> {
     });
     match opaque {
         Some(kind) => {
-            wrong(&["want ", kind.form, ", or http://", text, "/ for a host of that name"])
+            wrong(&["want ", kind.form(), ", or http://", text, "/ for a host of that name"])
         }
         None => Ok(()),
     }
@@ -193,7 +188,7 @@ mod tests {
         ] {
             assert_eq!(say(typed), words);
         }
-        for word in WORDS {
+        for word in WORDS.split(' ') {
             assert!(say(word).starts_with(&format!("\"{word}\" is a word of a shell's")), "{word}");
         }
     }
@@ -222,18 +217,20 @@ mod tests {
 
     #[test]
     fn no_hint_is_for_an_option_or_a_scheme_that_is_there() {
-        for (names, _) in OPTIONS {
-            for name in *names {
+        for row in OPTIONS.split('|') {
+            for name in row.split_once('=').expect("a hint").0.split(' ') {
                 let known = ROWS.iter().any(|row| {
-                    name.strip_prefix("--").is_some_and(|long| row.long == long)
-                        || row.short.is_some_and(|short| *name == format!("-{short}"))
+                    name.strip_prefix("--").is_some_and(|long| row.is(long))
+                        || row.short.is_some_and(|short| name == format!("-{short}"))
                 });
                 assert!(!known, "{name}");
             }
         }
-        for (name, _) in SCHEMES {
-            let known = KINDS.iter().flat_map(|kind| kind.schemes).any(|one| one.name == *name);
-            assert!(!known, "{name}");
+        for row in SCHEMES.split('|') {
+            for name in row.split_once('=').expect("a hint").0.split(' ') {
+                let known = KINDS.iter().flat_map(|kind| kind.schemes).any(|one| one.name == name);
+                assert!(!known, "{name}");
+            }
         }
         assert_eq!(option("-L"), Some("here it is --follow"));
         assert_eq!(

@@ -143,8 +143,9 @@ impl Reads {
 pub enum Value {
     /// Its bytes.
     Text(Bytes),
-    /// What a check will find: `$(curl ...)`.
-    Reads(&'static Reads),
+    /// What a check will find: `$(curl ...)`; whether in double quotes. Without them it is no word
+    /// at all where nothing is put out.
+    Reads(&'static Reads, bool),
 }
 
 impl Value {
@@ -152,7 +153,7 @@ impl Value {
     pub fn text(self) -> Bytes {
         match self {
             Value::Text(text) => text,
-            Value::Reads(_) => b"",
+            Value::Reads(..) => b"",
         }
     }
 }

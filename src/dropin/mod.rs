@@ -15,7 +15,7 @@ mod test;
 mod wget;
 
 use crate::input::Usage;
-use crate::text::{Wrong, rsplit_once};
+use crate::text::{Wrong, before, contains, row};
 use crate::verdict::quote;
 use expr::{Bytes, Expr, Output, Reads, Value};
 
@@ -30,56 +30,68 @@ pub struct World<'a> {
     pub file: &'a dyn Fn(&[u8]) -> Option<Vec<u8>>,
 }
 
-/// One name: its spellings, its function, and what is written in its place.
-#[derive(Debug)]
-pub struct Name {
-    /// Separated by blanks.
-    pub names: &'static str,
-    /// Words in, an expression out.
-    read: fn(&Call<'_>) -> Result<Reads, Wrong>,
-    /// The native spelling, for messages.
-    pub native: &'static str,
-}
+/// Every name that is read, its other spellings, and what is written in its place; what a shell
+/// alone reads (`exit`, `echo`) is the shell's.
+const NAMES: &str = "curl=http://HOST:PORT/PATH --expect TEXT\
+    |wget=http://HOST:PORT/PATH --expect TEXT\
+    |sh bash ash dash=TARGET TARGET, or --any TARGET TARGET\
+    |pg_isready=postgres://HOST:PORT\
+    |redis-cli valkey-cli=redis://HOST:PORT\
+    |mysqladmin mariadb-admin=mysql://HOST:PORT\
+    |nc ncat netcat=tcp://HOST:PORT --send TEXT --expect TEXT\
+    |mongosh mongo=mongodb://HOST:PORT\
+    |test [ [[=file:///PATH\
+    |pgrep=process:NAME\
+    |pidof=process:NAME\
+    |kill=pid:NUMBER\
+    |cat=file:///PATH --expect TEXT\
+    |grep egrep fgrep=TARGET --expect TEXT, or --grep FLAGS:TEXT\
+    |grpc_health_probe=grpc://HOST:PORT/SERVICE\
+    |timeout=--timeout 3s TARGET\
+    |true :=|false=|healthcheck=";
 
-const fn name(
-    names: &'static str,
-    read: fn(&Call<'_>) -> Result<Reads, Wrong>,
-    native: &'static str,
-) -> Name {
-    Name { names, read, native }
-}
+/// Words in, an expression out.
+type Reader = fn(&Call<'_>) -> Result<Reads, Wrong>;
 
-/// Every name that is read; what a shell alone reads (`exit`, `echo`) is the shell's.
-pub static NAMES: &[Name] = &[
-    name("curl", curl::read, "http://HOST:PORT/PATH --expect TEXT"),
-    name("wget", wget::read, "http://HOST:PORT/PATH --expect TEXT"),
-    name("sh bash ash dash", shell::read, "TARGET TARGET, or --any TARGET TARGET"),
-    name("pg_isready", services::pg_isready, "postgres://HOST:PORT"),
-    name("redis-cli valkey-cli", services::redis_cli, "redis://HOST:PORT"),
-    name("mysqladmin mariadb-admin", services::mysqladmin, "mysql://HOST:PORT"),
-    name("nc ncat netcat", services::nc, "tcp://HOST:PORT --send TEXT --expect TEXT"),
-    name("mongosh mongo", services::mongosh, "mongodb://HOST:PORT"),
-    name("test [ [[", test::read, "file:///PATH"),
-    name("pgrep", small::pgrep, "process:NAME"),
-    name("pidof", small::pidof, "process:NAME"),
-    name("kill", small::kill, "pid:NUMBER"),
-    name("cat", small::cat, "file:///PATH --expect TEXT"),
-    name("grep egrep fgrep", grep::read, "TARGET --expect TEXT, or --grep FLAGS:TEXT"),
-    name("grpc_health_probe", services::grpc_health_probe, "grpc://HOST:PORT/SERVICE"),
-    name("timeout", small::timeout, "--timeout 3s TARGET"),
-    name("true :", |_| Ok(Reads::settled(true, "true")), ""),
-    name("false", |_| Ok(Reads::settled(false, "false")), ""),
-    name(OWN, native, ""),
-];
+/// The function of a name's first spelling.
+fn reader(name: &str) -> Reader {
+    match name {
+        "curl" => curl::read,
+        "wget" => wget::read,
+        "sh" => shell::read,
+        "pg_isready" => services::pg_isready,
+        "redis-cli" => services::redis_cli,
+        "mysqladmin" => services::mysqladmin,
+        "nc" => services::nc,
+        "mongosh" => services::mongosh,
+        "test" => test::read,
+        "pgrep" => small::pgrep,
+        "pidof" => small::pidof,
+        "kill" => small::kill,
+        "cat" => small::cat,
+        "grep" => grep::read,
+        "grpc_health_probe" => services::grpc_health_probe,
+        "timeout" => small::timeout,
+        "true" => |_| Ok(Reads::settled(true, "true")),
+        "false" => |_| Ok(Reads::settled(false, "false")),
+        _ => native,
+    }
+}
 
 /// As an image calls this program.
 const OWN: &str = "healthcheck";
 
-/// The row of a name, which may have a path in front of it.
-pub fn find(word: &[u8]) -> Option<(&'static Name, &'static str)> {
-    let word = str::from_utf8(word).ok()?;
-    let base = rsplit_once(word, b'/').map_or(word, |(_, base)| base);
-    NAMES.iter().find_map(|row| Some((row, row.names.split(' ').find(|name| *name == base)?)))
+/// What follows the last slash.
+fn base(word: &[u8]) -> &[u8] {
+    word.rsplit(|byte| *byte == b'/').next().unwrap_or(word)
+}
+
+/// The row of a name without a path: all of its spellings, and what is written in its place.
+fn find(name: &[u8]) -> Option<(&'static str, &'static str)> {
+    // Most calls are of a target, which is told by its first wrong letter.
+    let fits = |byte: &u8| byte.is_ascii_lowercase() || b"_-[:".contains(byte);
+    let name = str::from_utf8(name).ok().filter(|name| name.as_bytes().iter().all(fits))?;
+    row(NAMES, &|names| names.split(' ').any(|one| one == name))
 }
 
 /// The words of one call.
@@ -106,7 +118,7 @@ impl Call<'_> {
         for word in self.words {
             match word {
                 Value::Text(text) => texts.push(*text),
-                Value::Reads(_) => return Err(self.refuse("what a check puts out is no option")),
+                Value::Reads(..) => return Err(self.refuse("what a check puts out is no option")),
             }
         }
         Ok(texts)
@@ -143,8 +155,10 @@ fn call(
     depth: u8,
 ) -> Result<Reads, Wrong> {
     let (word, words) = words.split_first().unwrap_or((&Value::Text(b""), &[]));
-    let Some((row, name)) = find(word.text()) else { return Err(unknown(word.text())) };
-    let call = Call { name, native: row.native, words, stdin, world, depth };
+    let name = base(word.text());
+    let Some((names, native)) = find(name) else { return Err(unknown(word.text())) };
+    let name = str::from_utf8(name).unwrap_or_default();
+    let call = Call { name, native, words, stdin, world, depth };
     if depth > DEPTH {
         return Err(call.refuse("want fewer calls in calls"));
     }
@@ -152,29 +166,26 @@ fn call(
     if stdin.is_some() && !reads.split(' ').any(|one| one == name) {
         return Err(call.refuse("a pipe into this is not read here, want one into grep"));
     }
-    (row.read)(&call)
+    reader(before(names, b" ").0)(&call)
 }
 
 /// That a command is not read here, and what would be written in its place.
 fn unknown(word: &[u8]) -> Wrong {
-    /// By words that contain the name: name and place by turns.
-    const INSTEAD: &str = "jq http://HOST:PORT/PATH --expect-json /status=UP|psql postgres://HOST:PORT\
-        |mysql mysql://HOST:PORT|find file:///PATH --max-age 60s|stat file:///PATH --max-age 60s\
-        |ps process:NAME|ss listen:PORT|python http://HOST:PORT/PATH|node http://HOST:PORT/PATH\
-        | TARGET; --help lists them";
+    /// By words that contain the name.
+    const INSTEAD: &str = "jq=http://HOST:PORT/PATH --expect-json /status=UP\
+        |psql=postgres://HOST:PORT|mysql=mysql://HOST:PORT|find=file:///PATH --max-age 60s\
+        |stat=file:///PATH --max-age 60s|ps=process:NAME|ss=listen:PORT\
+        |python=http://HOST:PORT/PATH|node=http://HOST:PORT/PATH|=TARGET; --help lists them";
     let word = quote(word);
     let mut text = ["'", &word, "' is not read here, want one of"].concat();
-    for row in NAMES {
+    for row in NAMES.split('|') {
         text.push(' ');
-        text.push_str(crate::text::before(row.names, b" ").0);
+        text.push_str(before(row, b" =").0);
     }
-    for one in INSTEAD.split('|') {
-        let (name, instead) = crate::text::before(one, b" ");
-        if crate::text::contains(word.as_bytes(), name.as_bytes()) {
-            text.push_str("; natively: healthcheck");
-            text.push_str(instead);
-            break;
-        }
+    let fits = |name: &str| contains(word.as_bytes(), name.as_bytes());
+    if let Some((_, instead)) = row(INSTEAD, &fits) {
+        text.push_str("; natively: healthcheck ");
+        text.push_str(instead);
     }
     text.into()
 }

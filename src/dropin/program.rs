@@ -1,17 +1,19 @@
 //! From a call by name to what is run, or to the words of `--explain`.
 
+use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::time::Duration;
 
 use super::expr::{Bytes, Expr};
-use super::{OWN, World, find, read};
+use super::{OWN, World, base, find, read};
 use crate::checks::TIMEOUT;
 use crate::cli::expand::Env;
 use crate::cli::{self, Command};
 use crate::file;
 use crate::input::Usage;
+use crate::input::secret::SHORT;
 use crate::plan::{self, Plan};
 use crate::text::contains;
 
@@ -36,15 +38,13 @@ impl Named {
             given = given.get(1..).unwrap_or_default();
         }
         // Its own name is no drop-in, whatever path it has.
-        let known =
-            |word: &OsString| find(word.as_bytes()).map(|row| row.1).filter(|name| *name != OWN);
+        let known = |name: &[u8]| name != OWN.as_bytes() && find(name).is_some();
+        let name = base(called.as_bytes());
         let mut words = Vec::new();
-        match known(called) {
-            Some(name) => words.push(name.into()),
-            None => {
-                let first = given.first()?;
-                known(first).filter(|name| first.as_bytes() == name.as_bytes())?;
-            }
+        if known(name) {
+            words.push(name.to_vec());
+        } else if !given.first().is_some_and(|first| known(first.as_bytes())) {
+            return None;
         }
         for word in given {
             words.push(word.as_bytes().to_vec());
@@ -52,9 +52,12 @@ impl Named {
         Some(Self { words, explains })
     }
 
-    /// How long files may be waited for before anything is checked: those of `$(cat FILE)`.
+    /// How long files may be waited for before anything is checked: those of `$(cat FILE)`, and of
+    /// this program's own `${file:...}` where it is called in a shell.
     pub fn waits(&self) -> Option<Duration> {
-        let reads = |word: &Vec<u8>| contains(word, b"$(") || word.contains(&b'`');
+        let reads = |word: &Vec<u8>| {
+            contains(word, b"$(") || word.contains(&b'`') || contains(word, OWN.as_bytes())
+        };
         self.words.iter().any(reads).then_some(TIMEOUT)
     }
 
@@ -65,9 +68,15 @@ impl Named {
 }
 
 fn command(words: Vec<Vec<u8>>, explains: bool, env: Env<'_>) -> Result<Command, Usage> {
+    // What variables and files put into the words.
+    let yielded = RefCell::new(Vec::new());
+    let noted = |value: Option<Vec<u8>>| {
+        yielded.borrow_mut().extend(value.as_deref().map(|value| value.trim_ascii().to_vec()));
+        value
+    };
     let world = World {
-        variable: &|name| env(OsStr::from_bytes(name)).map(OsString::into_vec),
-        file: &|path| file::read(Path::new(OsStr::from_bytes(path)), FILE).ok(),
+        variable: &|name| noted(env(OsStr::from_bytes(name)).map(OsString::into_vec)),
+        file: &|path| noted(file::read(Path::new(OsStr::from_bytes(path)), FILE).ok()),
     };
     let found = read(words, world)?;
     if let Expr::Own(words) = found {
@@ -75,6 +84,7 @@ fn command(words: Vec<Vec<u8>>, explains: bool, env: Env<'_>) -> Result<Command,
     }
     let mut secrets = Vec::new();
     let expr = planned(found, env, &mut secrets)?;
+    hide(found, &yielded.take(), &mut secrets);
     if !explains {
         return Ok(Command::Run(Plan { expr, wait: None, secrets }, cli::Output::default()));
     }
@@ -87,6 +97,30 @@ fn command(words: Vec<Vec<u8>>, explains: bool, env: Env<'_>) -> Result<Command,
         told.words.push("--any".into());
     }
     Ok(Command::Explain(told.words))
+}
+
+/// Adds to `secrets` what of `yielded` is sent, as of native words: in a header whatever it is; in a
+/// body not what is short, a number say, whose mask would spoil what is quoted.
+fn hide(expr: Expr, yielded: &[Vec<u8>], secrets: &mut Vec<Vec<u8>>) {
+    match expr {
+        Expr::Native(words) => {
+            for one in yielded {
+                let sent = |word: &Bytes| {
+                    let text = word.starts_with(b"--data=") || word.starts_with(b"--send=");
+                    let sent = word.starts_with(b"--header=") || text && one.len() >= SHORT;
+                    sent && contains(word, one)
+                };
+                if !one.is_empty() && words.iter().any(sent) {
+                    secrets.push(one.clone());
+                }
+            }
+        }
+        Expr::Not(inner) | Expr::Within(_, inner) => hide(*inner, yielded, secrets),
+        Expr::And(pair) | Expr::Or(pair) => {
+            pair.iter().for_each(|one| hide(*one, yielded, secrets))
+        }
+        Expr::Own(_) | Expr::Settled(..) => {}
+    }
 }
 
 /// The checks of `expr`, made of their arguments.
@@ -181,5 +215,26 @@ impl Told {
             }
             Expr::Not(_) | Expr::Settled(..) => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_a_text_are_waited_for_so_long() {
+        let waits = |argv: &[&str]| {
+            let argv: Vec<OsString> = argv.iter().map(OsString::from).collect();
+            Named::of(&argv).map(|named| named.waits())
+        };
+        let bounded = Some(Some(TIMEOUT));
+        assert_eq!(waits(&["/bin/sh", "-c", "kill -0 $(cat /run/pid)"]), bounded);
+        assert_eq!(waits(&["/bin/sh", "-c", "kill -0 `cat /run/pid`"]), bounded);
+        assert_eq!(waits(&["x", "sh", "-c", "/healthcheck http://a/${file:/x}"]), bounded);
+        assert_eq!(waits(&["x", "curl", "http://healthy/"]), Some(None));
+        assert_eq!(waits(&["x", "http://curl"]), None);
+        assert_eq!(waits(&["/usr/bin/healthcheck", "/usr/bin/curl"]), None);
+        assert_eq!(waits(&["healthcheck", "--explain", "wget"]), Some(None));
     }
 }

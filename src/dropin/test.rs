@@ -54,7 +54,7 @@ fn expression(call: &Call<'_>, words: &[Value]) -> Result<Expr, Wrong> {
 fn asked(value: Value, asked: &Asked) -> Result<Expr, Wrong> {
     let found = match value {
         Value::Text(text) => judge(Reads { expr: YES, output: Output::Text(text) }, asked)?,
-        Value::Reads(reads) => judge(*reads, asked)?,
+        Value::Reads(reads, _) => judge(*reads, asked)?,
     };
     Ok(found.choose(YES, NO))
 }
@@ -74,7 +74,19 @@ fn binary(call: &Call<'_>, left: Value, sign: &[u8], right: Value) -> Result<Opt
                 _ => join(&[b"aF:", right]),
             };
             let found = asked(left, &Asked::Matches(Pattern::parse(wanted)?))?;
-            return Ok(Some(if sign == b"!=" { found.negated() } else { found }));
+            let unlike = sign == b"!=";
+            let found = if unlike { found.negated() } else { found };
+            if let Value::Reads(_, false) = left
+                && (unlike || right.is_empty())
+                && call.name != "[["
+            {
+                // Where nothing is put out, a shell has no word there, and test an error.
+                let filled = asked(left, &Asked::Filled);
+                let quoted = "want $(...) in double quotes: without them it may be no word";
+                let filled = filled.map_err(|_| call.refuse(quoted))?;
+                return Ok(Some(filled.choose(found, NO)));
+            }
+            return Ok(Some(found));
         }
         b"-eq" => i64::eq,
         b"-ne" => i64::ne,
@@ -107,7 +119,7 @@ fn unary(call: &Call<'_>, sign: &[u8], of: Value) -> Result<Expr, Wrong> {
     let mut arguments = vec![file(of.text())];
     match (of, option) {
         (Value::Text(b""), _) => return Ok(NO),
-        (Value::Reads(_), _) => return Err(call.refuse("want -n or -z of what a check puts out")),
+        (Value::Reads(..), _) => return Err(call.refuse("want -n or -z of what a check puts out")),
         (_, b"") => {}
         (_, option) => arguments.push(option),
     }

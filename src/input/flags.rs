@@ -1,5 +1,7 @@
 //! The rows of all options: they parse, they make the help and the manual, they are tested.
 
+use crate::text::{Laid, Place};
+
 /// An option, whichever way it is spelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each variant has its row below")]
@@ -102,22 +104,64 @@ impl Group {
 }
 
 /// One option.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Row {
     /// Which.
     pub flag: Flag,
     /// `-t`, or none.
     pub short: Option<char>,
-    /// `--timeout`.
-    pub long: &'static str,
-    /// Its value.
-    pub takes: Takes,
     /// Its heading.
     pub group: Group,
     /// Whether it may stand again in one place: all of its values count.
     pub repeats: bool,
+    long: Place,
+    takes: Kind,
+    value: Place,
+    help: Place,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Nothing,
+    Value,
+    Maybe,
+}
+
+impl Row {
+    /// `timeout`.
+    pub fn long(&self) -> &'static str {
+        TABLE.1.text(self.long)
+    }
+
+    /// Whether it is called so.
+    pub fn is(&self, long: &str) -> bool {
+        TABLE.1.bytes(self.long) == long.as_bytes()
+    }
+
+    /// Its value.
+    pub fn takes(&self) -> Takes {
+        match self.takes {
+            Kind::Nothing => Nothing,
+            Kind::Value => Value(TABLE.1.text(self.value)),
+            Kind::Maybe => Maybe(TABLE.1.text(self.value)),
+        }
+    }
+
     /// One line of help.
-    pub help: &'static str,
+    pub fn help(&self) -> &'static str {
+        TABLE.1.text(self.help)
+    }
+}
+
+/// One option as it is written below.
+struct Written {
+    flag: Flag,
+    short: Option<char>,
+    long: &'static str,
+    takes: Takes,
+    group: Group,
+    repeats: bool,
+    help: &'static str,
 }
 
 const fn row(
@@ -127,13 +171,13 @@ const fn row(
     long: &'static str,
     takes: Takes,
     help: &'static str,
-) -> Row {
-    Row { flag, short, long, takes, group, repeats: false, help }
+) -> Written {
+    Written { flag, short, long, takes, group, repeats: false, help }
 }
 
 /// The same, given as often as one likes.
-const fn repeatable(row: Row) -> Row {
-    Row { repeats: true, ..row }
+const fn repeatable(row: Written) -> Written {
+    Written { repeats: true, ..row }
 }
 
 use Group::{Every, Http, Local, Network, Run, Tls};
@@ -141,7 +185,7 @@ use Takes::{Maybe, Nothing, Value};
 
 /// Every option there is.
 #[rustfmt::skip]
-pub static ROWS: &[Row] = &[
+const WRITTEN: &[Written] = &[
     row(Every, Flag::Timeout, Some('t'), "timeout", Value("DURATION"), "the check ends by then, name resolution included (5s)"),
     row(Every, Flag::Name, Some('n'), "name", Value("LABEL"), "printed in place of the target"),
 
@@ -198,6 +242,45 @@ pub static ROWS: &[Row] = &[
     row(Run, Flag::Version, Some('V'), "version", Nothing, "version, features and target"),
 ];
 
+const LENGTH: usize = WRITTEN.len();
+
+/// The rows and their texts.
+static TABLE: ([Row; LENGTH], Laid<{ table::<8192>().1.used() }>) = table();
+
+/// Every option there is.
+pub static ROWS: &[Row] = &TABLE.0;
+
+#[expect(clippy::indexing_slicing, reason = "called by the compiler alone, which would say so")]
+const fn table<const BYTES: usize>() -> ([Row; LENGTH], Laid<BYTES>) {
+    let mut laid = Laid::NONE;
+    let mut rows = [Row {
+        flag: Flag::Help,
+        short: None,
+        group: Run,
+        repeats: false,
+        long: Place::NONE,
+        takes: Kind::Nothing,
+        value: Place::NONE,
+        help: Place::NONE,
+    }; LENGTH];
+    let mut i = 0;
+    while i < LENGTH {
+        let Written { flag, short, long, takes, group, repeats, help } = WRITTEN[i];
+        let (kind, value) = match takes {
+            Nothing => (Kind::Nothing, ""),
+            Value(value) => (Kind::Value, value),
+            Maybe(value) => (Kind::Maybe, value),
+        };
+        let (more, long) = laid.lay(long);
+        let (more, value) = more.lay(value);
+        let (more, help) = more.lay(help);
+        laid = more;
+        rows[i] = Row { flag, short, group, repeats, long, takes: kind, value, help };
+        i += 1;
+    }
+    (rows, laid)
+}
+
 impl Flag {
     /// The row of this option; each has one, as a test says.
     pub fn row(self) -> Option<&'static Row> {
@@ -206,7 +289,7 @@ impl Flag {
 
     /// `--timeout`, for messages.
     pub fn spelled(self) -> String {
-        format!("--{}", self.row().map_or("", |row| row.long))
+        ["--", self.row().map_or("", Row::long)].concat()
     }
 }
 
@@ -217,13 +300,14 @@ mod tests {
     #[test]
     fn every_spelling_is_one_row_and_every_row_is_found() {
         for (i, row) in ROWS.iter().enumerate() {
-            assert_eq!(row.flag.spelled(), format!("--{}", row.long));
+            assert_eq!(row.flag.spelled(), format!("--{}", row.long()));
             for other in &ROWS[i + 1..] {
-                assert_ne!(row.long, other.long);
+                assert_ne!(row.long(), other.long());
                 assert!(row.short.is_none() || row.short != other.short, "-{:?} twice", row.short);
             }
-            assert_eq!(row.repeats, row.help.contains("repeatable"), "{}", row.help);
-            assert!(row.help.len() < 90 && !row.help.ends_with('.'), "{}", row.help);
+            let help = row.help();
+            assert_eq!(row.repeats, help.contains("repeatable"), "{help}");
+            assert!(help.len() < 90 && !help.ends_with('.'), "{help}");
         }
         // The last variant: all of them have a row.
         assert_eq!(ROWS.len(), Flag::MaxUsed as usize + 1);

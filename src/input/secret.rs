@@ -78,7 +78,7 @@ pub fn secrets(text: &Text, target: &Target, options: &Options<'_>) -> Vec<Vec<u
 }
 
 /// What is shorter than this is found in many words by chance.
-const SHORT: usize = 4;
+pub const SHORT: usize = 4;
 
 /// Whether the values of a header say nothing that is anybody's own.
 fn is_public(name: &str) -> bool {

@@ -1,27 +1,27 @@
 //! Who answers, told by the first bytes.
 
+use crate::text::row;
+
 /// Who answers like this, where the first bytes tell: the commonest mistake is the right host
 /// with the wrong port, or TLS where there is none.
 pub fn recognise(bytes: &[u8]) -> Option<&'static str> {
     /// First bytes, and whose they are. The first match wins.
-    const KNOWN: &[(&[u8], &str)] = &[
-        (b"HTTP/1.", "an HTTP/1 server answers here"),
-        (b"\x15\x03", "a TLS server answers here: it wants TLS"),
-        (b"\x16\x03", "a TLS server answers here: it wants TLS"),
-        (b"SSH-", "an SSH server answers here"),
-        (b"-ERR ", "a Redis server answers here"),
-        (b"-NOAUTH", "a Redis server answers here"),
-        (b"-DENIED", "a Redis server answers here"),
-        (b"+OK", "a Redis or POP3 server answers here"),
-        (b"220 ", "an SMTP or FTP server answers here"),
-        (b"* OK", "an IMAP server answers here"),
-        (b"INFO {", "a NATS server answers here"),
-        (b"AMQP", "an AMQP server answers here"),
-        (b"ERROR\r\n", "a memcached server answers here"),
-        (b"RFB ", "a VNC server answers here"),
-        (b"\x05\0\0\0\x0b\x08\x05", "MySQL's X Protocol answers here, not the classic one"),
-    ];
-    if let Some((_, who)) = KNOWN.iter().find(|(first, _)| bytes.starts_with(first)) {
+    const KNOWN: &str = "HTTP/1.=an HTTP/1 server answers here\
+        |\x15\x03=a TLS server answers here: it wants TLS\
+        |\x16\x03=a TLS server answers here: it wants TLS\
+        |SSH-=an SSH server answers here\
+        |-ERR =a Redis server answers here\
+        |-NOAUTH=a Redis server answers here\
+        |-DENIED=a Redis server answers here\
+        |+OK=a Redis or POP3 server answers here\
+        |220 =an SMTP or FTP server answers here\
+        |* OK=an IMAP server answers here\
+        |INFO {=a NATS server answers here\
+        |AMQP=an AMQP server answers here\
+        |ERROR\r\n=a memcached server answers here\
+        |RFB =a VNC server answers here\
+        |\x05\0\0\0\x0b\x08\x05=MySQL's X Protocol answers here, not the classic one";
+    if let Some((_, who)) = row(KNOWN, &|first| bytes.starts_with(first.as_bytes())) {
         return Some(who);
     }
     match bytes {

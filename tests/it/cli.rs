@@ -306,8 +306,8 @@ fn expansion() {
         .usage("http://localhost:${PORT}/: a port from 1 to 65535 is wanted");
     check(&["-e", "${file:/none}", "http://a"]).usage("No such file or directory (os error 2)");
     // In every value, whoever takes it.
-    for row in ROWS.iter().filter(|row| row.takes != Takes::Nothing) {
-        let option = format!("--{}=${{NONE}}", row.long);
+    for row in ROWS.iter().filter(|row| row.takes() != Takes::Nothing) {
+        let option = format!("--{}=${{NONE}}", row.long());
         check(&["http://a", &option]).usage("${NONE}: the variable is unset or empty");
     }
     // The target stays as typed; the cause names what there is.
@@ -396,7 +396,7 @@ fn the_arguments_may_come_from_the_environment() {
         ("HEALTHCHECK".to_owned(), "--help"),
     ];
     for row in ROWS {
-        let name = row.long.to_uppercase().replace('-', "_");
+        let name = row.long().to_uppercase().replace('-', "_");
         others.extend([(format!("HEALTHCHECK_{name}"), "1"), (name, "1")]);
     }
     run(command(none).envs(others.clone())).usage("want a TARGET");

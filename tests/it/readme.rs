@@ -252,7 +252,7 @@ fn every_option_that_is_named_exists() {
                 continue;
             }
             // `--expect…` stands for all of them.
-            let known = ROWS.iter().any(|row| row.long == name);
+            let known = ROWS.iter().any(|row| row.is(name));
             assert!(known, "{}: --{name} is no option", path.display());
         }
     }
@@ -293,7 +293,7 @@ fn each_kind_of_target_has_a_row_and_a_page() {
     assert_eq!(rows.len(), KINDS.len(), "a row for each kind");
     assert!(readme.contains(&format!("**{} kinds of targets**", rows.len())), "their number");
     for kind in KINDS {
-        let (name, link) = (kind.name(), format!("docs/{}.md", kind.page));
+        let (name, link) = (kind.name(), format!("docs/{}.md", kind.page()));
         let is_its = |row: &&Vec<String>| row[0].starts_with(&format!("[`{name}:"));
         let row = rows.iter().find(is_its).unwrap_or_else(|| panic!("{name}: has no row"));
         assert!(row[0].contains(&format!("]({link}")), "{name}: {link} is not linked");
@@ -317,7 +317,7 @@ fn kind_of(scheme: &str) -> &'static Kind {
 /// A target of that scheme, and what it does not go without.
 fn example(scheme: &str) -> Vec<String> {
     let kind = kind_of(scheme);
-    commands::words(&kind.example.replacen(kind.name(), scheme, 1))
+    commands::words(&kind.example().replacen(kind.name(), scheme, 1))
 }
 
 /// The schemes that begin with a TLS handshake.
@@ -391,13 +391,13 @@ fn each_kind_takes_the_options_of_its_row_and_no_others() {
     let takes = |args: &[String], row: &healthcheck::input::flags::Row| {
         let mut args = args.to_vec();
         // What the example does not go without stands once.
-        if let Some(at) = args.iter().position(|arg| *arg == format!("--{}", row.long)) {
+        if let Some(at) = args.iter().position(|arg| *arg == format!("--{}", row.long())) {
             args.drain(at..at + 2);
         }
-        args.push(format!("--{}", row.long));
-        args.extend(value(row.takes).map(str::to_owned));
+        args.push(format!("--{}", row.long()));
+        args.extend(value(row.takes()).map(str::to_owned));
         // A key wants its certificate, which stands in the same group.
-        if row.long == "key" {
+        if row.is("key") {
             args.extend(["--cert".into(), "x".into()]);
         }
         let refused = parses(&args);
@@ -417,26 +417,26 @@ fn each_kind_takes_the_options_of_its_row_and_no_others() {
             for option in ROWS.iter().filter(|option| option.group != Group::Run) {
                 let short = option.short.map(|short| format!("-{short}"));
                 let named = |name: &&str| {
-                    Some(*name) == short.as_deref() || *name == format!("--{}", option.long)
+                    Some(*name) == short.as_deref() || *name == format!("--{}", option.long())
                 };
                 // As the paragraph below the table has it.
-                let common = match (option.group, option.long) {
+                let common = match (option.group, option.long()) {
                     (Group::Every, _) => true,
                     (_, "connect-to" | "ipv4" | "ipv6") => !local && scheme != "unix",
                     (Group::Tls, long) => secure && long != "tls",
                     _ => false,
                 };
                 let wanted = common || own.iter().any(named);
-                assert_eq!(takes(&args, option), wanted, "{scheme}, --{}", option.long);
+                assert_eq!(takes(&args, option), wanted, "{scheme}, --{}", option.long());
                 // TLS that comes later has its options too.
-                if option.group == Group::Tls && option.long != "tls" {
+                if option.group == Group::Tls && option.long() != "tls" {
                     for (later, with) in [
                         ("--tls", vec!["--tls".to_owned()]),
                         ("--follow", vec!["--follow=1".to_owned()]),
                     ] {
                         if own.contains(&later) {
                             let args = [&args[..], &with[..]].concat();
-                            assert!(takes(&args, option), "{args:?}, --{}", option.long);
+                            assert!(takes(&args, option), "{args:?}, --{}", option.long());
                         }
                     }
                 }

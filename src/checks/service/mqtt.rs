@@ -6,6 +6,7 @@ use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
 use crate::net::stream::Decoded;
 use crate::net::{Peer, unpredictable};
+use crate::text::row;
 use crate::verdict::{Failure, Healthy, Verdict};
 
 /// An MQTT broker.
@@ -54,10 +55,12 @@ impl Mqtt {
             0 => Healthy::saw("connection accepted"),
             4 | 5 if self.user.is_none() => Healthy::saw("up, wants user and password"),
             code => {
-                let known = CODES.iter().find(|(number, _)| *number == code);
+                let code = code.to_string();
+                let known = row(CODES, &|codes| codes.split(' ').any(|one| one == code));
                 let words = known.map_or("not known", |(_, words)| words);
                 let who = if self.user.is_some() { " with the user given" } else { "" };
-                let got = format!("refuses the connection{who}: {words} (code {code})");
+                let got =
+                    ["refuses the connection", who, ": ", words, " (code ", &code, ")"].concat();
                 Err(Failure::mismatch("broker", &got, "it accepted"))
             }
         }
@@ -66,27 +69,22 @@ impl Mqtt {
 
 /// The return codes of MQTT 3.1.1 (section 3.2.2.3), and the reason codes of MQTT 5.0 (its section
 /// 3.2.2.2) with which a broker refuses those who speak an older version or come at a bad time.
-const CODES: &[(u8, &str)] = &[
-    (1, "unacceptable protocol version"),
-    (2, "client identifier rejected"),
-    (3, "server unavailable"),
-    (4, "bad user name or password"),
-    (5, "not authorized"),
-    (0x80, "unspecified error"),
-    (0x81, "malformed packet"),
-    (0x82, "protocol error"),
-    (0x84, "unsupported protocol version: MQTT 5 is wanted"),
-    (0x85, "client identifier not valid"),
-    (0x86, "bad user name or password"),
-    (0x87, "not authorized"),
-    (0x88, "server unavailable"),
-    (0x89, "server busy"),
-    (0x8a, "banned"),
-    (0x97, "quota exceeded"),
-    (0x9c, "use another server"),
-    (0x9d, "server moved"),
-    (0x9f, "connection rate exceeded"),
-];
+const CODES: &str = "1=unacceptable protocol version\
+    |2=client identifier rejected\
+    |3 136=server unavailable\
+    |4 134=bad user name or password\
+    |5 135=not authorized\
+    |128=unspecified error\
+    |129=malformed packet\
+    |130=protocol error\
+    |132=unsupported protocol version: MQTT 5 is wanted\
+    |133=client identifier not valid\
+    |137=server busy\
+    |138=banned\
+    |151=quota exceeded\
+    |156=use another server\
+    |157=server moved\
+    |159=connection rate exceeded";
 
 /// CONNECT (section 3.1): a clean session, no will, a keep-alive of a minute.
 fn connect(client: &str, user: Option<&str>, password: Option<&str>) -> Vec<u8> {

@@ -51,7 +51,7 @@ impl Shell<'_> {
         let mut own = *state;
         for (name, raw) in &simple.assigned {
             let value = self.value(raw, state)?;
-            if let Value::Reads(found) = value {
+            if let Value::Reads(found, _) = value {
                 reads = Reads { output: Output::Unknown, ..*found };
             }
             own.set(name, value, !simple.words.is_empty());
@@ -234,7 +234,7 @@ fn printed(words: &[Value]) -> Option<Bytes> {
     for word in words {
         match word {
             Value::Text(text) => texts.push(*text),
-            Value::Reads(_) => return None,
+            Value::Reads(..) => return None,
         }
     }
     let (name, mut texts) = texts.split_first()?;

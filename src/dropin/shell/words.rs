@@ -131,12 +131,12 @@ impl Shell<'_> {
                     }
                 }
             }
-            reads => {
+            Value::Reads(reads, _) => {
                 let alone = fields.open.as_ref().is_none_or(Vec::is_empty);
                 if !alone || after.len() > 1 || double != (after == b"\"") {
                     return Err(self.of.refuse("want what a check puts out as a word of its own"));
                 }
-                fields.whole = Some(reads);
+                fields.whole = Some(Value::Reads(reads, double || fields.one));
             }
         }
         // Variables of variables would grow without end.
@@ -232,7 +232,7 @@ impl Shell<'_> {
             Leaf::Reads(Reads { expr: Expr::Settled(true, _), output: Output::Text(text) }) => {
                 Ok(trimmed(text))
             }
-            Leaf::Reads(reads) => Ok(Value::Reads(keep(reads))),
+            Leaf::Reads(reads) => Ok(Value::Reads(keep(reads), true)),
             Leaf::Exit(_) => Ok(UNSET),
         }
     }

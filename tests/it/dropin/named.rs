@@ -3,7 +3,7 @@
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use super::super::support::{Folder, answers, check, closed_port, exe, run, silent};
+use super::super::support::{Folder, answers, check, closed_port, command, exe, run, silent};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const DOWN: &str = "HTTP/1.1 503 Down\r\nContent-Length: 2\r\n\r\nno";
@@ -75,6 +75,7 @@ fn what_is_not_read_is_unhealthy_with_one_line() {
         ("curl -f http://a/ &", "'&' is not read here"),
         ("curl -f 'http://a/", "want a closing '"),
         ("kill 1", "nothing is signalled"),
+        ("[ $(curl -s http://a/) != x ]", "want $(...) in double quotes"),
         ("python -c x", "'python' is not read here"),
         ("", "want a check in it"),
         ("X=1", "want a check in it"),
@@ -94,6 +95,28 @@ fn what_the_text_settles_is_said() {
     check(&["true"]).healthy("always healthy: true");
     check(&["false"]).unhealthy("always unhealthy: false");
     check(&["sh", "-c", "exit 7"]).unhealthy("always unhealthy: exit 7");
+}
+
+#[test]
+fn what_variables_put_into_a_request_is_masked_when_echoed() {
+    let body = "the key s3cret of 7 is not known";
+    let port =
+        answers(format!("HTTP/1.1 503 Down\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
+    let ran = |text: &str| {
+        let text = text.replace("URL", &format!("http://127.0.0.1:{port}/"));
+        run(command(["sh", "-c", &text]).env("KEY", "s3cret").env("N", "7"))
+    };
+    for text in [
+        "curl -f -H \"X-Api-Key: $KEY\" URL",
+        "K=$KEY; curl -f -H \"X-Api-Key: ${K:-none}\" URL || exit 1",
+        "curl -f -d \"key=$KEY&n=$N\" URL",
+        "! true || timeout 3 wget -q -O- --header=\"X-Api-Key: $KEY\" URL",
+    ] {
+        ran(text).unhealthy("the key *** of 7 is not known");
+    }
+    // What is not sent is no secret, and a header's is one however short.
+    ran("[ $KEY = s3cret ] && curl -f URL").unhealthy(body);
+    ran("curl -f -H \"X-N: $N\" URL").unhealthy("the key s3cret of *** is not known");
 }
 
 #[test]

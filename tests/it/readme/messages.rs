@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use healthcheck::checks::kinds::KINDS;
+use healthcheck::checks::kinds::{KINDS, Kind};
 
 use super::{root, texts};
 
@@ -32,7 +32,7 @@ fn page(source: &str) -> Option<&'static str> {
         parts.find_map(|part| KINDS.iter().find(|kind| kind.name() == part))
     });
     let other = || PAGES.iter().find(|(start, _)| source.starts_with(start)).map(|(_, page)| *page);
-    kind.map(|kind| kind.page).or_else(other)
+    kind.map(Kind::page).or_else(other)
 }
 
 /// Stands beside a literal that is no check's fault, or above its line: an error of the command line,
@@ -88,6 +88,15 @@ fn literals(source: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// What a table that is one text says: `KEY=WORDS|KEY=WORDS`. Any other literal is itself.
+fn rows(literal: &str) -> Vec<&str> {
+    let rows: Option<Vec<_>> = literal.split('|').map(|row| row.split_once('=')).collect();
+    match rows {
+        Some(rows) if rows.len() > 1 => rows.into_iter().map(|(_, words)| words).collect(),
+        _ => vec![literal],
+    }
 }
 
 /// Whether the literal from `start` to `end` is marked, or cannot be a message by what it is given to.
@@ -152,9 +161,9 @@ fn every_message_is_explained() {
             continue;
         };
         let page = Page::read(&root().join(format!("docs/{page}.md")));
-        for literal in literals(&source) {
-            let message = constant(&literal);
-            if !message.contains(' ') || is_no_verdict(&literal) {
+        for literal in literals(&source).iter().flat_map(|literal| rows(literal)) {
+            let message = constant(literal);
+            if !message.contains(' ') || is_no_verdict(literal) {
                 continue;
             }
             explained += 1;
@@ -182,6 +191,8 @@ fn literals_are_found() {
         ["a(\"b c\"); // not a verdict", "  // not a verdict: x\n a(\"b c\")", "a.expect(\"b c\")"];
     marked.iter().for_each(|source| assert_eq!(literals(source), [""; 0], "{source}"));
     assert_eq!(literals("a(\"b c\");\n// not a verdict\nd();\ne(\"f g\")"), ["b c", "f g"]);
+    assert_eq!(rows("a=is one|b=is two"), ["is one", "is two"]);
+    assert_eq!((rows("a=b"), rows("one|two=2")), (vec!["a=b"], vec!["one|two=2"]));
     assert_eq!(constant("a {b} is of {} bytes: {c}"), "bytes");
     assert_eq!(constant("{n} is here, {}"), "is here");
 }
