@@ -3,6 +3,7 @@
 #   docker build .                            everything
 #   docker build --target plain .             without TLS
 #   docker build --target loopback-only .     talks to loopback addresses and Unix sockets only
+#   docker build --target plain-loopback .    both: the least that an intruder can use
 #
 # The legacy builder knows neither the build's platform nor the target's: it gets amd64.
 ARG BUILDPLATFORM=${BUILDPLATFORM:-linux/amd64}
@@ -28,6 +29,9 @@ RUN scripts/build-small --out /out/healthcheck "${TARGETARCH:-amd64}" plain && t
 FROM tools AS build-loopback-only
 RUN scripts/build-small --out /out/healthcheck "${TARGETARCH:-amd64}" loopback && touch -d @0 /out/healthcheck
 
+FROM tools AS build-plain-loopback
+RUN scripts/build-small --out /out/healthcheck "${TARGETARCH:-amd64}" plain-loopback && touch -d @0 /out/healthcheck
+
 FROM tools AS build-default
 RUN scripts/build-small --out /out/healthcheck "${TARGETARCH:-amd64}" default && touch -d @0 /out/healthcheck
 
@@ -49,6 +53,9 @@ COPY --from=build-plain /out/healthcheck /healthcheck
 
 FROM image AS loopback-only
 COPY --from=build-loopback-only /out/healthcheck /healthcheck
+
+FROM image AS plain-loopback
+COPY --from=build-plain-loopback /out/healthcheck /healthcheck
 
 FROM image AS default
 COPY --from=build-default /out/healthcheck /healthcheck

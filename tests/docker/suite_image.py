@@ -111,14 +111,16 @@ class Image(unittest.TestCase):
         self.assertEqual(refused.returncode, 1)
         self.assertIn("TLS", refused.stderr)
 
-    def test_loopback_only(self):
-        tag, _ = self.image("loopback-only", small(platform.machine(), "loopback"))
-        self.assertIn("loopback-only", self.runs(tag))
-        out = docker("run", "--rm", *NOTHING, tag, "tcp://192.0.2.1:80", ok=False)
-        self.assertEqual(out.returncode, 1)
-        self.assertIn("loopback addresses only", out.stdout + out.stderr)
-        own = docker("run", "--rm", *NOTHING, tag, "tcp://127.0.0.1:80", ok=False)
-        self.assertIn("Connection refused", own.stdout)
+    def test_those_that_talk_to_loopback_only(self):
+        for target, flavour in [("loopback-only", "loopback"), ("plain-loopback", "plain-loopback")]:
+            with self.subTest(target):
+                tag, _ = self.image(target, small(platform.machine(), flavour))
+                self.assertIn("loopback-only", self.runs(tag))
+                out = docker("run", "--rm", *NOTHING, tag, "tcp://192.0.2.1:80", ok=False)
+                self.assertEqual(out.returncode, 1)
+                self.assertIn("loopback addresses only", out.stdout + out.stderr)
+                own = docker("run", "--rm", *NOTHING, tag, "tcp://127.0.0.1:80", ok=False)
+                self.assertIn("Connection refused", own.stdout)
 
     def test_without_a_target_it_is_the_default(self):
         # Nothing is built for it that test_default has not built.
