@@ -1,6 +1,6 @@
 # `make demo` shows it, `make test` tries everything; both work on a fresh Debian or Ubuntu machine with rustup and a C compiler.
 
-.PHONY: dist dist-all demo test unit integration docker orchestrators hardening load bench gate fuzz deny advisories cargo-deny sbom coverage fmt lint reproducible ci release-dry-run examples figures clean
+.PHONY: dist dist-all demo test unit integration docker orchestrators hardening qemu load bench gate fuzz deny advisories cargo-deny sbom coverage fmt lint reproducible ci release-dry-run examples figures clean
 .NOTPARALLEL:
 
 # The executable and its flavour without TLS, for this machine: target/dist/healthcheck[-plain].
@@ -37,9 +37,13 @@ docker: dist
 orchestrators: dist
 	tests/orchestrators/run
 
-# What the ELF files say of all flavours and architectures; aarch64 runs under qemu.
+# What the ELF files say of all architectures; those that are foreign run under qemu.
 hardening:
 	tests/hardening/run
+
+# The integration tests against another architecture's executables, emulated: make qemu ARCH=s390x. Minutes.
+qemu: dist
+	scripts/qemu $(ARCH)
 
 # Very many checks, for minutes: not part of the tests.
 load: dist
@@ -95,9 +99,9 @@ reproducible:
 ci: test orchestrators hardening lint examples gate release-dry-run
 
 # All of a release but signatures and uploads, `make reproducible` included; also whether crates.io would take the crate.
-# TAG=vX.Y.Z: for that tag.
+# TAG=vX.Y.Z: for that tag, and for all architectures.
 release-dry-run:
-	scripts/release $(TAG)
+	$(if $(TAG),,FURTHER=) scripts/release $(TAG)
 	scripts/crate
 
 # Documents parse, examples are what their platforms publish; the pictures are drawn from what `make bench` left.

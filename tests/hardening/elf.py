@@ -1,4 +1,4 @@
-"""As much of a 64-bit little-endian ELF file as is needed to judge how hard it is to abuse (elf(5), the gABI)."""
+"""As much of an ELF file as is needed to judge how hard it is to abuse (elf(5), the gABI)."""
 
 import struct
 from pathlib import Path
@@ -10,7 +10,7 @@ PF_X, PF_W = 1, 2
 DT_NEEDED, DT_RPATH, DT_TEXTREL, DT_BIND_NOW, DT_RUNPATH, DT_FLAGS, DT_FLAGS_1 = 1, 15, 22, 24, 29, 30, 0x6FFFFFFB
 DF_TEXTREL, DF_BIND_NOW, DF_1_NOW, DF_1_PIE = 4, 8, 1, 0x08000000
 SHT_SYMTAB, SHT_RELA = 2, 4
-MACHINES = {62: "x86_64", 183: "aarch64"}
+MACHINES = {3: "i686", 21: "ppc64le", 22: "s390x", 40: "armv7", 62: "x86_64", 183: "aarch64", 243: "riscv64"}
 
 
 class Elf:
@@ -18,14 +18,19 @@ class Elf:
 
     def __init__(self, path):
         self.bytes = Path(path).read_bytes()
-        ident = self.bytes[:7]
-        if ident[:6] != b"\x7fELF\x02\x01":
-            raise ValueError(f"{path}: no 64-bit little-endian ELF file")
-        head = struct.unpack_from("<HHIQQQIHHHHHH", self.bytes, 16)
+        if self.bytes[:4] != b"\x7fELF" or self.bytes[4] not in (1, 2) or self.bytes[5] not in (1, 2):
+            raise ValueError(f"{path}: no ELF file")
+        # The byte order; addresses of 32 or 64 bits.
+        self.order, self.word = "<>"[self.bytes[5] - 1], "IQ"[self.bytes[4] - 1]
+        head = self.unpack(f"HHI{self.word * 3}IHHHHHH", 16)
         self.type, machine, phoff, self.shoff, phentsize, phnum, self.shentsize, self.shnum, self.shstrndx = head[0], head[1], head[4], head[5], *head[8:13]
         self.machine = MACHINES.get(machine, machine)
         # type, flags, offset, vaddr, paddr, filesz, memsz, align
-        self.segments = [struct.unpack_from("<IIQQQQQQ", self.bytes, phoff + i * phentsize) for i in range(phnum)]
+        raw = [self.unpack("IIQQQQQQ" if self.word == "Q" else "IIIIIIII", phoff + i * phentsize) for i in range(phnum)]
+        self.segments = [one if self.word == "Q" else (one[0], one[6], *one[1:6], one[7]) for one in raw]
+
+    def unpack(self, layout, at):
+        return struct.unpack_from(self.order + layout, self.bytes, at)
 
     def of(self, kind):
         return [segment for segment in self.segments if segment[0] == kind]
@@ -34,7 +39,7 @@ class Elf:
         """The dynamic section: tag to value."""
         found = {}
         for _, _, offset, _, _, size, *_ in self.of(PT_DYNAMIC):
-            for tag, value in struct.iter_unpack("<QQ", self.bytes[offset : offset + size]):
+            for tag, value in struct.iter_unpack(self.order + self.word * 2, self.bytes[offset : offset + size]):
                 if tag == 0:
                     break
                 found[tag] = value
@@ -42,10 +47,10 @@ class Elf:
 
     def sections(self):
         """name, type, flags, address, offset, size, link, info, alignment, size of an entry"""
-        return [struct.unpack_from("<IIQQQQIIQQ", self.bytes, self.shoff + i * self.shentsize) for i in range(self.shnum)]
+        return [self.unpack("II{0}{0}{0}{0}II{0}{0}".format(self.word), self.shoff + i * self.shentsize) for i in range(self.shnum)]
 
     def references(self):
-        """Of an object, the sections that name each symbol: a function's, where each has its own."""
+        """Of a 64-bit little-endian object, the sections that name each symbol: a function's, where each has its own."""
         sections = self.sections()
         text = lambda table, at: self.bytes[table[4] + at : self.bytes.index(0, table[4] + at)].decode()  # noqa: E731
         found = {}
@@ -67,8 +72,9 @@ class Elf:
             if kind != SHT_SYMTAB:
                 continue
             strings = self.bytes[sections[link][4] : sections[link][4] + sections[link][5]]
-            for name, _, _, section, _, _ in struct.iter_unpack("<IBBHQQ", self.bytes[offset : offset + size]):
-                if section != 0:
+            layout, section_at = ("IBBHQQ", 3) if self.word == "Q" else ("IIIBBH", 5)
+            for name, *rest in struct.iter_unpack(self.order + layout, self.bytes[offset : offset + size]):
+                if rest[section_at - 1] != 0:
                     names.add(strings[name : strings.index(0, name)].decode())
         return names
 
