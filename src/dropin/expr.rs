@@ -118,6 +118,8 @@ pub enum Output {
     Text(Bytes),
     /// This, when healthy; else nothing.
     Says(&'static str),
+    /// A line of whatever kind, when healthy; else nothing.
+    Line,
     /// What the native arguments read.
     Body(Arguments),
     /// The status that the native arguments get, in this format; 000 without one.
@@ -197,6 +199,7 @@ pub fn judge(reads: Reads, asked: &Asked) -> Result<Expr, Wrong> {
     match (reads.output, asked) {
         (Output::Text(text), _) => Ok(settled(text)),
         (Output::Says(text), _) => Ok(reads.expr.choose(settled(text.as_bytes()), settled(b""))),
+        (Output::Line, Asked::Filled) => Ok(reads.expr),
         (Output::Status(arguments, format), _) => {
             let (none, list) = statuses(format, asked);
             if list.is_empty() {

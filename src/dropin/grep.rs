@@ -36,6 +36,7 @@ pub fn read(call: &Call<'_>) -> Result<Reads, Wrong> {
     };
     let pattern = Pattern::parse(join(&[&flags, b":", text]));
     let pattern = pattern.map_err(|_| call.wrong(text, TEXT))?;
+    let empty = pattern.matches(b"\n");
     let stdin = match (given.operands.as_slice(), call.stdin) {
         ([], Some(stdin)) => stdin,
         ([path], _) if *path != b"-" => {
@@ -46,5 +47,7 @@ pub fn read(call: &Call<'_>) -> Result<Reads, Wrong> {
         _ => return Err(call.refuse("want a pipe in front or one file")),
     };
     let expr = judge(stdin, &Asked::Matches(pattern)).map_err(|wrong| call.refuse(&wrong))?;
-    Ok(Reads { expr, output: Output::Unknown })
+    // What an empty line matches may be one that is put out.
+    let lines = !given.has(b'q') && !given.has(b'c') && !empty;
+    Ok(Reads { expr, output: if lines { Output::Line } else { Output::Unknown } })
 }

@@ -173,6 +173,7 @@ fn call(
 fn unknown(word: &[u8]) -> Wrong {
     /// By words that contain the name.
     const INSTEAD: &str = "jq=http://HOST:PORT/PATH --expect-json /status=UP\
+        |netstat=listen:PORT|openssl=https://HOST:PORT|rabbitmq=amqp://HOST:PORT\
         |psql=postgres://HOST:PORT|mysql=mysql://HOST:PORT|find=file:///PATH --max-age 60s\
         |stat=file:///PATH --max-age 60s|ps=process:NAME|ss=listen:PORT\
         |python=http://HOST:PORT/PATH|node=http://HOST:PORT/PATH|=TARGET; --help lists them";

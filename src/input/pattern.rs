@@ -134,6 +134,9 @@ impl Pattern {
 
 /// The alternatives of `text`; `None` when it is a regular expression.
 fn parts(text: &[u8], extended: bool) -> Option<Vec<Part>> {
+    if extended && let Some(alternatives) = spread(text) {
+        return parts(&alternatives, extended);
+    }
     let mut all = Vec::new();
     let mut part = Part::default();
     let mut rest = text;
@@ -171,6 +174,25 @@ fn parts(text: &[u8], extended: bool) -> Option<Vec<Part>> {
     Some(all)
 }
 
+/// `before(one|other)after` as `beforeoneafter|beforeotherafter`; `None` when it is not of that form.
+fn spread(text: &[u8]) -> Option<Vec<u8>> {
+    let at = |byte| text.iter().position(|one| *one == byte);
+    let (before, rest) = text.split_at_checked(at(b'(')?)?;
+    let (inside, after) = rest.split_at_checked(at(b')')?.checked_sub(before.len())?)?;
+    let (inside, after) = (inside.get(1..)?, after.get(1..)?);
+    let alone = |part: &[u8]| !part.iter().any(|byte| b"|()\\\n".contains(byte));
+    let repeats = after.first().is_some_and(|byte| b"*+?{".contains(byte));
+    if !alone(before)
+        || !alone(after)
+        || inside.iter().any(|byte| b"(^$\\\n".contains(byte))
+        || repeats
+    {
+        return None;
+    }
+    let each = inside.split(|byte| *byte == b'|').map(|one| [before, one, after].concat());
+    Some(each.collect::<Vec<_>>().join(&b'|'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +223,9 @@ mod tests {
             (":", "\n", ""),
             ("aF:ok", "ok\n\n", "ok\nx"),
             ("aF:a.c", "a.c", "abc"),
+            ("E:^(a|b)$", "b", "bb"),
+            ("E:is (up|ok).", "is ok!", "is no!"),
+            ("E:(a)", "a", "b"),
             (":a\nb", "b", "c"),
             ("F:a\nb", "b", "c"),
             (":(x)", "(x)", "x"),
@@ -214,7 +239,15 @@ mod tests {
             ":a\\+",
             "E:a+",
             "E:a?",
-            "E:(a)",
+            "E:(a)+",
+            "E:(a|b)(c)",
+            "E:((a|b)c)",
+            "E:x|(a|b)c",
+            "E:\\(a|b)",
+            "E:(a",
+            "E:a)",
+            "E:)a(",
+            "E:(^a|b)",
             "E:a{2}",
             ":\\w",
             ":a\\(b\\)",
