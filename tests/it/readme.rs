@@ -469,7 +469,8 @@ fn a_release_has_the_files_and_tags_that_the_readme_names() {
     let (_, rest) = readme.split_once("\namd64, arm64, ").expect("the architectures");
     let (names, _) = rest.split_once(", by one recipe").expect("their end");
     let named = names.split([',', ' ']).filter(|word| !["", "and"].contains(word));
-    let (_, rest) = workflow.split_once("--platform linux/amd64,linux/arm64,").expect("two of them");
+    let (_, rest) =
+        workflow.split_once("--platform linux/amd64,linux/arm64,").expect("two of them");
     let (built, _) = rest.split_once(' ').expect("the end of the option");
     let built: Vec<&str> = built.split(',').map(|one| one.trim_start_matches("linux/")).collect();
     assert_eq!(named.collect::<Vec<&str>>(), built);

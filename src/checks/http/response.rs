@@ -168,19 +168,19 @@ fn unfolded(value: &[u8]) -> Vec<u8> {
 /// Which of the headers that say where a message ends, or leads, goes on in further lines: two
 /// readers might take it for two things. In all others a line end is a blank.
 fn folded(head: &[u8]) -> Option<&'static str> {
-    let mut name = None;
+    let mut header: &[u8] = b"";
     for line in head.split(|byte| *byte == b'\n') {
-        match line {
-            [b' ' | b'\t', ..] if name.is_some() => return name,
-            [b' ' | b'\t', ..] => {}
-            line => {
-                let known = ["Content-Length", "Transfer-Encoding", "Location"];
-                let is = |known: &&str| {
-                    let name = line.get(..known.len()).unwrap_or_default();
-                    name.eq_ignore_ascii_case(known.as_bytes())
-                };
-                name = known.into_iter().find(is);
-            }
+        if !matches!(line, [b' ' | b'\t', ..]) {
+            header = line;
+            continue;
+        }
+        let is = |known: &&str| {
+            let name = header.get(..known.len()).unwrap_or_default();
+            name.eq_ignore_ascii_case(known.as_bytes())
+        };
+        let known = ["Content-Length", "Transfer-Encoding", "Location"].into_iter().find(is);
+        if known.is_some() {
+            return known;
         }
     }
     None
