@@ -113,7 +113,7 @@ fn started(
 ) -> Exit {
     let ready = move || {
         Ok(match understand()? {
-            Command::Help => Ready::Say(cli::help::help()),
+            Command::Help(kind) => Ready::Say(cli::help::help(kind)),
             Command::Version => Ready::Say(cli::help::version()),
             Command::Explain(words) => Ready::Say(report::list(&words)),
             Command::Install(path) => {

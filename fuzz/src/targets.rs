@@ -133,7 +133,7 @@ fn args(data: &[u8]) {
             other => panic!("a native command line is no {other:?}"),
         },
         Ok(
-            Command::Help
+            Command::Help(_)
             | Command::Version
             | Command::Explain(_)
             | Command::Install(_)

@@ -200,7 +200,7 @@ const WRITTEN: &[Written] = &[
     Written {
         schemes: &[upgraded(at("mysql", 3306)), upgraded(at("mariadb", 3306))],
         form: "mysql://[user@]host[:port]",
-        what: "a greeting, and a login is answered",
+        what: "it greets, and answers a login",
         page: "mysql",
         example: "mysql://localhost",
         parse: boxed::<Mysql>,
@@ -227,7 +227,7 @@ const WRITTEN: &[Written] = &[
     Written {
         schemes: &[at("amqp", 5672), tls(at("amqps", 5671))],
         form: "amqp://host[:port]",
-        what: "Connection.Start arrives",
+        what: "the broker greets",
         page: "amqp",
         example: "amqp://localhost",
         parse: boxed::<Amqp>,
@@ -236,7 +236,7 @@ const WRITTEN: &[Written] = &[
     Written {
         schemes: &[at("mqtt", 1883), tls(at("mqtts", 8883))],
         form: "mqtt://[user:pass@]host[:port]",
-        what: "CONNACK accepts",
+        what: "the broker accepts the connection",
         page: "mqtt",
         example: "mqtt://localhost",
         parse: boxed::<Mqtt>,
@@ -254,7 +254,7 @@ const WRITTEN: &[Written] = &[
     Written {
         schemes: &[at("kafka", 9092)],
         form: "kafka://host[:port]",
-        what: "ApiVersions is answered",
+        what: "the broker answers",
         page: "kafka",
         example: "kafka://localhost",
         parse: boxed::<Kafka>,
@@ -263,7 +263,7 @@ const WRITTEN: &[Written] = &[
     Written {
         schemes: &[at("mssql", 1433), at("sqlserver", 1433)],
         form: "mssql://host[:port]",
-        what: "PRELOGIN is answered",
+        what: "SQL Server answers",
         page: "mssql",
         example: "mssql://localhost",
         parse: boxed::<Mssql>,
@@ -272,7 +272,7 @@ const WRITTEN: &[Written] = &[
     Written {
         schemes: &[at("cassandra", 9042)],
         form: "cassandra://host[:port]",
-        what: "OPTIONS is answered SUPPORTED; ScyllaDB too",
+        what: "the node answers; ScyllaDB too",
         page: "cassandra",
         example: "cassandra://localhost",
         parse: boxed::<Cassandra>,

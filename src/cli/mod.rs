@@ -13,6 +13,7 @@ use lexopt::{Arg, Parser};
 
 use crate::checks::Entry;
 use crate::checks::TIMEOUT;
+use crate::checks::kinds::{KINDS, Kind};
 use crate::exit::FailCode;
 use crate::input::flags::{Group, ROWS, Row, Takes};
 use crate::input::{Flag, Given, Options, Text, Usage, value};
@@ -22,8 +23,8 @@ use crate::text::{Wrong, contains, find};
 /// What was asked for.
 #[derive(Debug)]
 pub enum Command {
-    /// `--help`
-    Help,
+    /// `--help`, of all or of the kind of that name.
+    Help(Option<&'static str>),
     /// `--version`
     Version,
     /// `--install PATH`
@@ -80,7 +81,7 @@ pub fn understand(
         return Err(Usage::new("want at most 128 KiB of arguments"));
     }
     match ahead.answer {
-        Some(Answer::Help) => Ok(Command::Help),
+        Some(Answer::Help(kind)) => Ok(Command::Help(kind)),
         Some(Answer::Version) => Ok(Command::Version),
         None => {
             let typed = read(args.clone(), env)?;
@@ -110,7 +111,7 @@ pub struct Ahead {
 
 #[derive(Debug, Clone, Copy)]
 enum Answer {
-    Help,
+    Help(Option<&'static str>),
     Version,
 }
 
@@ -139,7 +140,10 @@ impl Ahead {
             };
             let text = value.as_ref().map_or(&b""[..], |value| value.as_bytes());
             match flag {
-                Some(Flag::Help) if value.is_none() => ahead.answer = Some(Answer::Help),
+                Some(Flag::Help) if value.is_none() => {
+                    let next = parser.try_raw_args().and_then(|mut args| args.next());
+                    ahead.answer = Some(Answer::Help(next.and_then(|name| kind(name.as_bytes()))));
+                }
                 Some(Flag::Version) if value.is_none() => ahead.answer = Some(Answer::Version),
                 Some(Flag::FailCode) => ahead.fail = fail_code(text).unwrap_or(ahead.fail),
                 Some(Flag::Timeout) => ahead.time = ahead.time.max(value::timeout(text).ok()),
@@ -166,6 +170,12 @@ impl Ahead {
 fn fail_code(value: &[u8]) -> Result<FailCode, Wrong> {
     let code = value::number(value).ok().and_then(FailCode::new);
     code.ok_or_else(|| "a number from 1 to 255 is wanted".into())
+}
+
+/// The kind that a word behind `--help` names, by a scheme of it.
+fn kind(name: &[u8]) -> Option<&'static str> {
+    let named = |kind: &&Kind| kind.schemes.iter().any(|one| one.name.as_bytes() == name);
+    KINDS.iter().find(named).map(Kind::name)
 }
 
 fn row(arg: &Arg<'_>) -> Option<&'static Row> {

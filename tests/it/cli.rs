@@ -169,6 +169,29 @@ fn help_and_version_come_before_anything_else() {
         assert_eq!((run.code, run.err.as_str()), (Some(0), ""), "{args:?}");
         assert!(run.out.starts_with("healthcheck [OPTIONS] TARGET"));
     }
+    let of = |words: &[&str]| {
+        let run = check(words);
+        assert_eq!((run.code, run.err.as_str()), (Some(0), ""), "{words:?}");
+        assert!(run.out.lines().all(|line| line.chars().count() <= 80), "{}", run.out);
+        run.out
+    };
+    let all = of(&["--help"]);
+    for (words, first, takes, leaves) in [
+        (&["--help", "http"][..], "http://host[:port][/path]", "--status LIST", "--send TEXT"),
+        (&["-h", "https"], "http://host[:port][/path]", "--cacert FILE", "--max-age"),
+        (&["--help", "udp"], "udp://host:port", "--send TEXT", "--cacert FILE"),
+        (&["--help", "rediss"], "redis://", "--cacert FILE", "--status LIST"),
+        (&["--help", "kafka"], "kafka://", "--connect-to ADDR", "--cacert FILE"),
+        (&["--help", "postgresql"], "postgres://", "--server-name NAME", "--status LIST"),
+        (&["--help", "listen"], "listen:", "--udp", "--connect-to ADDR"),
+        (&["--help", "memory"], "memory:", "--max-used PERCENT", "--expect TEXT"),
+    ] {
+        let text = of(words);
+        assert!(text.trim_start().starts_with(first), "{text}");
+        assert!(text.contains(takes) && text.contains("--timeout DURATION"), "{text}");
+        assert!(!text.contains(leaves) && !text.contains("--wait"), "{text}");
+    }
+    assert_eq!(of(&["--help", "nothing"]), all);
     let version = check(&["--version", "${NONE}"]);
     assert_eq!(version.code, Some(0));
     assert!(
