@@ -233,7 +233,7 @@ class Compose(unittest.TestCase):
         with Project("compose-worker.yaml", services) as project:
             project.up()
             output = project.until("worker", "healthy")
-            self.assertRegex(output, r"\Ahealthy: file:///tmp/heartbeat: 0 bytes, modified [\d.]+ m?s ago in [\d.]+ m?s\nhealthy: memory:: \S+ [KM]iB of 32 MiB ")
+            self.assertRegex(output, r"\Ahealthy: file:///tmp/heartbeat: 0 bytes, modified [\d.]+ m?s ago in [\d.]+ m?s\nhealthy: memory: \S+ [KM]iB of 32 MiB ")
             # A worker that hangs: stopped, it lives and touches nothing.
             docker("kill", "--signal", "STOP", f"{project.name}-worker-1")
             output = project.until("worker", "unhealthy")
