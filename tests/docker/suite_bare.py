@@ -83,4 +83,4 @@ class Bare(unittest.TestCase):
         self.assertEqual(self.check("listen:80", wanted=1), "unhealthy: listen:80: listening: nobody, want port 80\n")
         for target in ("pid:1", "process:init", "memory:"):
             with self.subTest(target):
-                self.assertRegex(self.check(target, wanted=1), rf"\Aunhealthy: {target}: .*/proc.*\n\Z")
+                self.assertRegex(self.check(target, wanted=1), rf"\Ahealthcheck: {target.rstrip(':')}: .*/proc.*\n\Z")

@@ -604,6 +604,9 @@ fn without_proc_there_is_a_named_failure() {
         let run = run(&mut hidden);
         assert_eq!(run.code, Some(1), "{run:?}");
         assert!(run.out.contains("/proc/") && run.out.contains("No such file"), "{run:?}");
+        // Of the set-up, and with one colon behind a target that ends with its own.
+        let start = format!("healthcheck: {}: ", target.trim_end_matches(':'));
+        assert!(run.out.starts_with(&start), "{run:?}");
         assert!(run.out.ends_with("want proc(5) mounted on /proc\n"), "{run:?}");
     }
     // Those that do not need it do without.
