@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use crate::faults::server::{Listen, full, serve};
 use crate::support::{
-    Folder, answers, check, closed_port, exe, free_port, ipv6_only, request, run as run_command,
-    server, silent,
+    Folder, answers, blurts_and_stays, check, closed_port, exe, flavour, free_port, ipv6_only,
+    request, run as run_command, server, silent,
 };
 
 const SOON: Duration = Duration::from_secs(4);
@@ -41,6 +41,35 @@ fn a_tcp_connection_opens() {
     check(&["tcp://localhost"]).usage("want a port: tcp://host:port");
     check(&["tcp://u:p@localhost:1"]).usage("want tcp://host:port and no more");
     check(&["tcp://localhost:1/x"]).usage("want tcp://host:port and no more");
+}
+
+#[test]
+fn silence_may_be_that_of_another_protocol() {
+    const OTHER: &str = "no byte of an answer came: it hangs, or speaks another protocol (HTTP?) and waits for more";
+    let at = format!("127.0.0.1:{}", blurts_and_stays(b""));
+    for (target, want) in [
+        (format!("mysql://{at}"), ", want the greeting of MySQL or MariaDB"),
+        (format!("amqp://{at}"), ", want the greeting of an AMQP broker"),
+    ] {
+        let told = format!("timed out after 300 ms while reading from {at}{want}: {OTHER}");
+        check(&[&target, "-t", "300ms"]).unhealthy_for(&target, &told);
+    }
+    let target = format!("tcp://{at}");
+    let told = format!("timed out after 300 ms while reading from {at}: {OTHER}");
+    check(&[&target, "-t", "300ms", "-e", "220"]).unhealthy_for(&target, &told);
+    let at = format!("127.0.0.1:{}", blurts_and_stays(b"INFO {"));
+    check(&[&format!("nats://{at}"), "-t", "300ms"]).unhealthy(": 6 bytes of an answer came");
+}
+
+#[test]
+fn a_redirect_to_https_names_the_flavour_that_goes_there() {
+    let (_listener, port) = silent();
+    let head = "HTTP/1.1 302 x\r\nContent-Length: 0\r\nLocation: ";
+    let to = answers(format!("{head}https://127.0.0.1:{port}/\r\n\r\n"));
+    let target = format!("http://127.0.0.1:{to}/");
+    let mut plain = Command::new(flavour("plain"));
+    run_command(plain.env_clear().args([&target, "--follow"]))
+        .setup("the redirect leads to https, which this flavour leaves out; want the flavour healthcheck\n");
 }
 
 #[test]
