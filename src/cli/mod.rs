@@ -121,6 +121,9 @@ impl Ahead {
     pub fn of(args: &[OsString]) -> Self {
         let files = args.iter().any(|arg| contains(arg.as_bytes(), b"${file:"));
         let mut ahead = Self { files, ..Self::default() };
+        if !args.iter().any(|arg| arg.as_bytes().starts_with(b"-")) {
+            return ahead;
+        }
         let mut parser = Parser::from_args(args);
         loop {
             let (row, long) = match parser.next() {
