@@ -1,6 +1,6 @@
 # `make demo` shows it, `make test` tries everything; both work on a fresh Debian or Ubuntu machine with rustup and a C compiler.
 
-.PHONY: dist dist-all demo test unit integration docker orchestrators hardening qemu load bench gate fuzz deny advisories cargo-deny sbom coverage fmt lint reproducible ci release-dry-run examples figures clean
+.PHONY: dist dist-all demo test unit integration docker orchestrators hardening qemu load bench gate fuzz deny advisories cargo-deny sbom coverage mutants fmt lint reproducible ci release-dry-run examples figures clean
 .NOTPARALLEL:
 
 # The executable and its flavour without TLS, for this machine: target/dist/healthcheck[-plain].
@@ -79,6 +79,14 @@ sbom:
 # The lines that the tests reach.
 coverage:
 	scripts/coverage
+
+# Changes the lines that decide a verdict, one at a time, and names those of which no unit test took notice: in all of
+# these files, or in FILE=src/plan.rs alone. Takes hours: not part of CI.
+FILE ?= src/checks/http/response.rs src/checks/json.rs src/cli/expand.rs src/input/target.rs src/input/value.rs \
+	src/net/dns.rs src/net/resolve.rs src/net/tls/verify.rs src/plan.rs src/verdict.rs
+mutants:
+	command -v cargo-mutants >/dev/null || cargo install --locked cargo-mutants
+	cargo mutants -j 1 -o target $(addprefix -f ,$(FILE))
 
 fmt:
 	cargo fmt --all

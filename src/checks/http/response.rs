@@ -318,6 +318,7 @@ mod tests {
         assert_eq!(refused("SSH-2.0-x\r\n"), "no HTTP/1 response");
         assert_eq!(refused("HTTP/2 200\r\n\r\n"), "no HTTP/1 response");
         assert_eq!(refused("HTTP/1.1 099 x\r\n\r\n"), "a response with the status 099, below 100");
+        assert!(Head::parse(b"HTTP/1.1 100 x\r\n\r\n", 0).is_ok_and(|read| read.is_some()));
         assert_eq!(refused("HTTP/1.1 20 x\r\n\r\n"), "a response with a malformed status");
         assert_eq!(
             refused("HTTP/1.1 200 x\r\na b: c\r\n\r\n"),
@@ -428,5 +429,30 @@ mod tests {
         ] {
             assert_eq!(body(Body::Size, text).expect_err(text), wrong);
         }
+    }
+
+    #[test]
+    fn lines_that_go_on() {
+        // Blanks within a line are its own.
+        assert_eq!(unfolded(b"a  b\tc \r\n\t d"), b"a  b\tc d");
+        // What goes on harmlessly hides nothing that follows.
+        let both = "HTTP/1.1 200 x\r\nX: a\r\n b\r\nContent-Length: 1\r\n 2\r\n\r\n";
+        assert_eq!(refused(both), "a response with Content-Length in several lines");
+    }
+
+    #[test]
+    fn trailers_have_an_end() {
+        let after = |length: usize| {
+            let mut input = vec![b'x'; length];
+            Body::Trailers(100).decode(&mut input, &mut Vec::new())
+        };
+        let (mut body, mut input) = (Body::Trailers(0), b"a: b\r\nc".to_vec());
+        body.decode(&mut input, &mut Vec::new()).expect("in order");
+        assert_eq!((body, input.as_slice()), (Body::Trailers(6), &b"c"[..]));
+        input.extend_from_slice(b": d\n\r\nmore");
+        body.decode(&mut input, &mut Vec::new()).expect("in order");
+        assert_eq!((body, input.as_slice()), (Body::Length(0), &b"more"[..]));
+        assert_eq!(after(HEAD - 100), Ok(()));
+        assert_eq!(after(HEAD - 99), Err("a chunked body with trailers over 64 KiB".into()));
     }
 }

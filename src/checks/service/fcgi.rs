@@ -181,8 +181,8 @@ pub fn record(bytes: &[u8]) -> Decoded<(u8, Vec<u8>)> {
     if reader.0.iter().zip(ours).any(|(got, want)| *got != want) {
         return Err("a record of another request".into());
     }
-    let head = (|| Some((reader.u16()?, reader.u16()?, reader.array::<2>()?)))();
-    let Some((_, length, [padding, _])) = head else { return Ok(None) };
+    let (_, length, padding) = (reader.u16(), reader.u16(), reader.array());
+    let (Some(length), Some([padding, _])) = (length, padding) else { return Ok(None) };
     match (reader.bytes(length.into()), reader.bytes(padding.into())) {
         (Some(content), Some(_)) => {
             Ok(Some(((kind, content.to_vec()), bytes.len() - reader.0.len())))

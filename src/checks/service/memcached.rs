@@ -64,8 +64,8 @@ pub fn binary_reply(bytes: &[u8]) -> Decoded<String> {
     }
     let mut reader = Reader(bytes);
     // Magic, opcode, key; extras, type; status, body.
-    let head = (|| Some((reader.u32()?, reader.u16()?, reader.u16()?, reader.u32()?)))();
-    let Some((_, _, status, length)) = head else { return Ok(None) };
+    let (_, _, status, length) = (reader.u32(), reader.u16(), reader.u16(), reader.u32());
+    let (Some(status), Some(length)) = (status, length) else { return Ok(None) };
     let end = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(HEAD);
     let Some(body) = claimed(bytes, HEAD, end)? else { return Ok(None) };
     let said = quote(body);

@@ -115,23 +115,20 @@ pub fn decode(bytes: &[u8]) -> Decoded<Hello> {
     if bytes.get(12..16).is_some_and(|number| number != OP_MSG) {
         return Err("that is no MongoDB, or an older one".into());
     }
-    let mut reader = Reader(claimed(bytes, 8, end)?.unwrap_or_default());
-    // The number was looked at; the upper half of the flags may mean anything.
-    let head = (|| {
-        let (to, _, flags, _) = (reader.array()?, reader.u32()?, reader.u16_le()?, reader.u16()?);
-        Some((to, flags, reader.u8()?))
-    })();
-    let Some((to, flags, kind)) = head else { return Ok(None) };
-    if to != REQUEST_ID {
+    let Some(message) = claimed(bytes, 8, end)? else { return Ok(None) };
+    let mut reader = Reader(message);
+    if reader.array() != Some(REQUEST_ID) {
         return Err("an answer to another request".into());
     }
+    // The number was looked at; the upper half of the flags may mean anything.
+    let (_, flags, _, kind) = (reader.u32(), reader.u16_le(), reader.u16(), reader.u8());
     let document = match flags {
-        0 => Some(reader.0),
-        CHECKSUM => reader.0.len().checked_sub(4).and_then(|end| reader.bytes(end)),
+        Some(0) => Some(reader.0),
+        Some(CHECKSUM) => reader.0.len().checked_sub(4).and_then(|end| reader.bytes(end)),
         _ => None,
     };
     match document {
-        Some(document) if kind == 0 => {
+        Some(document) if kind == Some(0) => {
             let hello = hello(document)
                 .ok_or("an answer that is no BSON, without ok, or that says something twice")?;
             Ok(Some((hello, end)))

@@ -1,11 +1,12 @@
 //! Servers and proxies that nobody here wrote, from Debian's packages: that a check leaves no trace in
-//! their logs and counters, and is understood by them.
+//! their logs and counters, and is understood by them. It waits for 250 ms at most for what they still
+//! write, so these tests run alone.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 
-use crate::support::{Folder, Server, check, eventually, free_port, has};
+use crate::support::{Folder, Server, check, eventually, free_port, has, heavy};
 
 /// A server whose answer takes a while: uwsgi with an application in Python.
 fn slow(port: u16) -> Server {
@@ -33,6 +34,7 @@ fn leaves_early(port: u16) {
 
 #[test]
 fn uwsgi_logs_no_broken_pipe() {
+    let _alone = heavy();
     let port = free_port();
     let server = slow(port);
     check(&[&format!("http://127.0.0.1:{port}/check")]).healthy("200 OK");
@@ -47,6 +49,7 @@ fn uwsgi_logs_no_broken_pipe() {
 
 #[test]
 fn haproxy_counts_no_abort() {
+    let _alone = heavy();
     let (behind, port, folder) = (free_port(), free_port(), Folder::new("haproxy"));
     let _behind = slow(behind);
     let socket = folder.path("stats");
@@ -83,6 +86,7 @@ fn haproxy_counts_no_abort() {
 
 #[test]
 fn squid_logs_no_abort() {
+    let _alone = heavy();
     let (behind, port, folder) = (free_port(), free_port(), Folder::new("squid"));
     let _behind = slow(behind);
     let log = folder.path("access.log");

@@ -66,8 +66,10 @@ impl Frame {
             return Err("that is no gRPC".into());
         }
         let mut reader = Reader(bytes);
-        let head = (|| Some((reader.u8()?, reader.u16()?, reader.array()?, reader.u32()?)))();
-        let Some((_, length, [kind, flags], stream)) = head else { return Ok(None) };
+        let (_, length, kind) = (reader.u8(), reader.u16(), reader.array());
+        let (Some(length), Some([kind, flags]), Some(stream)) = (length, kind, reader.u32()) else {
+            return Ok(None);
+        };
         let length = usize::from(length);
         // The first bit is reserved.
         let stream = stream & 0x7fff_ffff;
