@@ -71,6 +71,18 @@ impl<'a> Attempt<'a> {
         self
     }
 
+    /// Lets `work` be done in the first of `parts` equal shares of the time that is left.
+    pub fn part<T>(&self, parts: usize, work: &dyn Fn(&Attempt<'_>) -> T) -> T {
+        let time = self.deadline.share(parts).remaining().unwrap_or_default();
+        let part = Attempt::new(self.label, time, Log { waiting: false, ..self.log });
+        let part = part.until(self.signals);
+        let done = work(&part);
+        if part.signalled.load(Ordering::Relaxed) {
+            self.signal();
+        }
+        done
+    }
+
     /// When the time of this try is up; a signal may end it before.
     pub fn deadline(&self) -> Deadline {
         self.deadline

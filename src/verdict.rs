@@ -155,6 +155,12 @@ impl Failure {
         Self::mismatch(what, got, &format!("\"{}\" in it", quote(text))).with(&quote(seen))
     }
 
+    /// Something was found with a `text` that must not be there; the start of it is shown.
+    pub fn holds(what: &str, got: &str, text: &[u8], seen: &[u8]) -> Self {
+        let want = ["it without \"", &quote(text), "\""].concat();
+        Self::mismatch(what, got, &want).with(&quote(seen))
+    }
+
     /// The same words, about a set-up that cannot be checked: see [`Cause::Setup`]. What came to no
     /// end may still be in order.
     pub fn setup(mut self) -> Self {

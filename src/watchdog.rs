@@ -204,7 +204,7 @@ fn hear(bell: &OwnedFd, signals: Signals, most: Duration) -> Woken {
 }
 
 fn tried(entry: &Entry, attempt: &Attempt<'_>) -> Found {
-    let verdict = match entry.check.run(attempt) {
+    let verdict = match entry.run(attempt) {
         // What was ready when a busy machine let this process run again may have come after the
         // deadline: too late is not healthy.
         Ok(_) if attempt.end().is_some() => Err(attempt.timed_out()),

@@ -4,9 +4,13 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Check, kinds};
-use crate::input::{Flag, Options, Scheme, Secure, Target, Text, Usage, secret, target, value};
+use crate::attempt::Attempt;
+use crate::input::application::{self, Application};
+use crate::input::{
+    Flag, Given, Options, Scheme, Secure, Target, Text, Usage, secret, target, value,
+};
 use crate::net::tls;
-use crate::verdict::brief;
+use crate::verdict::{Failure, Healthy, Verdict, brief};
 
 /// The default of `--timeout`.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
@@ -22,8 +26,8 @@ pub struct Entry {
     /// Whether it touches what the system may hold up for ever: files, sockets with a path, other
     /// processes.
     pub may_block: bool,
-    /// The check.
-    pub check: Box<dyn Check>,
+    /// The check; of each host where there are several, one of which is enough.
+    checks: Vec<(String, Box<dyn Check>)>,
 }
 
 impl fmt::Debug for Entry {
@@ -37,20 +41,72 @@ impl Entry {
     /// returned; what nobody may quote is added to `secrets`.
     pub fn parse(
         text: &Text,
-        mut options: Options<'_>,
+        options: Options<'_>,
         secrets: &mut Vec<Vec<u8>>,
     ) -> Result<(Self, Vec<Flag>), Usage> {
-        let (kind, target) = kinds::read(text)?;
-        secrets.append(&mut secret::secrets(text, &target, &options));
+        let service = &mut |name: &str| {
+            kinds::find(name).map(|(_, scheme)| scheme).filter(|scheme| scheme.is_service())
+        };
+        let Application { mut urls, options: more } = application::read(text, service)?;
+        let mut given = Vec::new();
+        for (flag, value) in more {
+            given.push(Given { flag, value: Some(Text::plain(value)) });
+        }
+        let mut options = options.or(&given);
+        let last = urls.pop().unwrap_or_else(|| text.clone());
+        let mut checks = Vec::new();
+        for text in &urls {
+            let (kind, target) = kinds::read(text)?;
+            secrets.append(&mut secret::secrets(text, &target, &options));
+            checks.push((host(&target)?, (kind.parse)(&target, &mut options.clone())?));
+        }
+        let (kind, target) = kinds::read(&last)?;
+        secrets.append(&mut secret::secrets(&last, &target, &options));
         let may_block = may_block(&target, &options);
-        let check = (kind.parse)(&target, &mut options)?;
+        let name = if checks.is_empty() { String::new() } else { host(&target)? };
+        checks.push((name, (kind.parse)(&target, &mut options)?));
         let timeout = options.last(Flag::Timeout, value::timeout)?.unwrap_or(TIMEOUT);
         let name = options.text(Flag::Name)?.filter(|name| !name.is_empty());
         let name = name.map(|name| brief(&name, target::LABEL));
         let left = options.finish(&target.label)?;
         let (label, kind) = (name.unwrap_or(target.label), target.scheme.name);
-        Ok((Self { label, kind, timeout, may_block, check }, left))
+        Ok((Self { label, kind, timeout, may_block, checks }, left))
     }
+}
+
+impl Entry {
+    /// Carries the check out. Of several hosts one after another is asked, each in its share of the
+    /// time, until one is healthy; the line says which.
+    pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+        let mut failed: Option<Failure> = None;
+        for (i, (host, check)) in self.checks.iter().enumerate() {
+            let named = |words: &str| [host, ": ", words].concat();
+            let verdict = match self.checks.len() - i {
+                _ if host.is_empty() => return check.run(attempt),
+                parts => attempt.part(parts, &|part| check.run(part)),
+            };
+            match verdict {
+                Ok(Healthy(saw)) => return Healthy::saw(named(&saw)),
+                Err(failure) => {
+                    failed = Some(match failed {
+                        None => failure,
+                        Some(first) => first.with(&named(failure.words())),
+                    });
+                }
+            }
+        }
+        Err(failed.unwrap_or_else(|| attempt.protocol("no host")))
+    }
+}
+
+/// The host of one of several targets, with its port where it is no usual one.
+fn host(target: &Target) -> Result<String, Usage> {
+    let authority = target.authority()?;
+    let host = authority.host.to_string();
+    Ok(match authority.port {
+        Some(port) => [&host, ":", &port.to_string()].concat(),
+        None => host,
+    })
 }
 
 /// Rather one too many: a thread is all that it costs.

@@ -207,7 +207,7 @@ const WRITTEN: &[Written] = &[
     },
     #[cfg(feature = "services")]
     Written {
-        schemes: &[at("mongodb", 27_017)],
+        schemes: &[upgraded(at("mongodb", 27_017))],
         form: "mongodb://host[:port]",
         what: "hello answers ok:1; --primary: and it is writable",
         page: "mongodb",
@@ -379,22 +379,19 @@ const fn table<const BYTES: usize>() -> ([Kind; LENGTH], Laid<BYTES>) {
     (kinds, laid)
 }
 
+/// The scheme of this name, and its kind.
+pub fn find(name: &str) -> Option<(&'static Kind, &'static Scheme)> {
+    KINDS.iter().find_map(|kind| {
+        let scheme = kind.schemes.iter().find(|scheme| scheme.name == name)?;
+        Some((kind, scheme))
+    })
+}
+
 /// The target that `text` is, and its kind.
 pub fn read(text: &Text) -> Result<(&'static Kind, Target), Usage> {
-    let mut found = None;
-    let target = Target::parse(text, &mut |name| {
-        for kind in KINDS {
-            for scheme in kind.schemes {
-                if scheme.name == name {
-                    found = Some(kind);
-                    return Some(scheme);
-                }
-            }
-        }
-        None
-    })?;
+    let target = Target::parse(text, &mut |name| find(name).map(|(_, scheme)| scheme))?;
     // None without a scheme that was found.
-    let kind = found.ok_or_else(|| target.wrong("an unknown scheme"))?;
+    let (kind, _) = find(target.scheme.name).ok_or_else(|| target.wrong("an unknown scheme"))?;
     Ok((kind, target))
 }
 

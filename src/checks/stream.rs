@@ -1,7 +1,10 @@
 //! `tcp://`, `unix://` and `tls://`: a connection opens; with `--send` and `--expect` it answers.
 
+use std::time::Duration;
+
 use crate::attempt::Attempt;
 use crate::checks::Check;
+use crate::deadline::Deadline;
 use crate::input::pattern::Pattern;
 use crate::input::{Flag, Options, Target, Usage, value};
 use crate::net::stream::MESSAGE;
@@ -14,12 +17,13 @@ use crate::verdict::{Failure, Healthy, Step, Verdict, quote};
 pub struct Stream {
     peer: Box<Peer>,
     send: Option<Vec<u8>>,
+    bye: Option<Vec<u8>>,
     expect: Vec<Vec<u8>>,
     grep: Vec<Pattern>,
 }
 
 impl Check for Stream {
-    /// Takes `--send`, `--expect`, `--grep` and what the peer takes.
+    /// Takes `--send`, `--bye`, `--expect`, `--grep`, `--reject` and what the peer takes.
     fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         let peer = if target.scheme.opaque {
             let path = target.rest.strip_prefix(b"//").unwrap_or(&target.rest);
@@ -36,8 +40,9 @@ impl Check for Stream {
         Ok(Self {
             peer,
             send: options.last(Flag::Send, value::escaped)?,
+            bye: options.last(Flag::Bye, value::escaped)?,
             expect: options.each(Flag::Expect, value::escaped)?,
-            grep: options.each(Flag::Grep, Pattern::parse)?,
+            grep: Pattern::all(options, value::escaped)?,
         })
     }
 
@@ -52,40 +57,76 @@ impl Check for Stream {
             stream.write(bytes)?;
         }
         let mut wanted = Wanted::new(&self.expect);
-        // While more may come, a line is one behind its end only.
-        let unmatched = |seen: &[u8]| {
-            let missing = self.grep.iter().find(|pattern| !pattern.matches(seen));
-            missing.map(Pattern::given)
-        };
-        let lines = |seen: &[u8]| {
+        let whole = self.grep.iter().any(Pattern::rejects);
+        loop {
+            let seen = wanted.seen.as_slice();
+            if let Some(pattern) = self.unmatched(seen, true) {
+                let got = ["of ", &seen.len().to_string(), " bytes"].concat();
+                return Err(pattern.failure("reply", &got, seen));
+            }
+            // While more may come, a line is one behind its end only.
             let end = seen.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-            unmatched(seen.get(..end).unwrap_or_default())
-        };
-        while let Some(missing) = wanted.missing().or_else(|| lines(&wanted.seen)) {
+            let lines = || self.unmatched(seen.get(..end).unwrap_or_default(), false);
+            let missing = wanted.missing().or_else(|| lines().map(Pattern::given));
+            if missing.is_none() && !whole {
+                break;
+            }
+            if seen.len() > MESSAGE {
+                return Err(match missing {
+                    Some(missing) => wanted.mismatch(missing, "over 64 KiB"),
+                    None => Failure::mismatch("reply", "over 64 KiB", "its end (--reject)"),
+                });
+            }
             let mut buffer = [0; 4096];
             attempt.enter(Step::Read, stream.peer());
             let n = stream.hear(&mut buffer, wanted.seen.len()).map_err(|failure| {
                 // What came tells who is there, though it is not what was wanted.
-                let who = net::recognise::recognise(&wanted.seen).unwrap_or_default();
-                failure.with(&quote(&wanted.seen)).with(who)
+                let who = net::recognise::recognise(seen).unwrap_or_default();
+                let end = if missing.is_none() { UNENDED } else { "" };
+                failure.with(&quote(seen)).with(who).with(end)
             })?;
             if n == 0 {
-                if wanted.missing().or_else(|| unmatched(&wanted.seen)).is_none() {
-                    break;
+                let last = || self.unmatched(seen, false).map(Pattern::given);
+                match wanted.missing().or_else(last) {
+                    None => break,
+                    Some(missing) => return Err(wanted.mismatch(missing, "closed")),
                 }
-                return Err(wanted.mismatch(missing, "closed"));
             }
             wanted.push(buffer.get(..n).unwrap_or(&[]));
-            if wanted.seen.len() > MESSAGE {
-                return Err(wanted.mismatch(missing, "over 64 KiB"));
-            }
         }
         let healthy = match wanted.seen.as_slice() {
             [] => format!("connected to {}", stream.peer()),
             seen => format!("{} answered {}", stream.peer(), quote(seen)),
         };
+        if let Some(bytes) = &self.bye {
+            part(&mut stream, bytes);
+        }
         stream.close();
         Healthy::saw(healthy)
+    }
+}
+
+/// Takes leave, and lets the server close first: else what it answers meets nobody, and some log that.
+/// The verdict is known: nothing that goes wrong here changes it.
+fn part(stream: &mut net::Stream<'_>, bye: &[u8]) {
+    const PATIENCE: Duration = Duration::from_millis(250);
+    let left = stream.attempt().remaining().unwrap_or_default();
+    let until = Deadline::after(PATIENCE.min(left / 2));
+    let mut buffer = [0; 4096];
+    let mut said = stream.write(bye).is_ok();
+    while said {
+        said = matches!(stream.read_until(&mut buffer, until), Ok(1..));
+    }
+}
+
+/// Why a reply in which nothing is wrong, or missing, is waited for.
+const UNENDED: &str = "--reject reads to the end of the connection";
+
+impl Stream {
+    /// The first pattern that `seen` is not as asked by, among those that reject a text or the others.
+    fn unmatched(&self, seen: &[u8], rejects: bool) -> Option<&Pattern> {
+        let mut all = self.grep.iter().filter(|pattern| pattern.rejects() == rejects);
+        all.find(|pattern| !pattern.matches(seen))
     }
 }
 

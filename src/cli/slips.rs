@@ -79,7 +79,8 @@ pub fn target(typed: &[u8]) -> Result<(), Usage> {
             "\" stays as it is here: write ${NAME}",
         ]);
     }
-    if typed.contains(&b' ') && !typed.contains(&b':') {
+    // With an '=' it is a connection string, which is refused in its own words.
+    if typed.contains(&b' ') && !typed.contains(&b':') && !typed.contains(&b'=') {
         return wrong(&["want no blank in a target: host and port are HOST:PORT"]);
     }
     let digits = typed.iter().all(u8::is_ascii_digit);

@@ -3,6 +3,7 @@
 //! Filled by `cli`, read by the checks; knows neither.
 
 pub mod address;
+pub mod application;
 pub mod flags;
 pub mod options;
 pub mod pattern;

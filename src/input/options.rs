@@ -62,7 +62,7 @@ pub enum Scope {
 }
 
 /// What one check may take from. What is taken is gone; [`Options::finish`] refuses what is left.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Options<'a> {
     /// The defaults in front.
     given: Vec<(Scope, &'a Given)>,
@@ -78,6 +78,16 @@ impl<'a> Options<'a> {
             }
         }
         Self { given }
+    }
+
+    /// The same, with `more` where nothing else is given: what a URL amounts to.
+    pub fn or(mut self, more: &'a [Given]) -> Self {
+        for one in more {
+            if self.scope(one.flag).is_none() {
+                self.given.insert(0, (Scope::Default, one));
+            }
+        }
+        self
     }
 
     /// What has not been taken yet.

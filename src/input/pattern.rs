@@ -1,7 +1,10 @@
 //! What `grep` looks for, as far as it is text: alternatives, anchors, any character; no more of a
 //! regular expression.
 
-use crate::text::Wrong;
+use super::options::Parse;
+use super::{Flag, Options, Usage};
+use crate::text::{Wrong, contains};
+use crate::verdict::Failure;
 
 /// Lines that are looked for, as `FLAGS:TEXT`.
 ///
@@ -13,6 +16,8 @@ pub struct Pattern {
     given: Vec<u8>,
     flags: Vec<u8>,
     parts: Vec<Part>,
+    /// The text, which must not be there, is `given`.
+    rejects: bool,
 }
 
 /// One alternative. A newline, which no line has, stands for any character.
@@ -27,6 +32,15 @@ struct Part {
 const ANY: u8 = b'\n';
 
 impl Pattern {
+    /// The values of `--grep`, and those of `--reject`, each read through `parse`.
+    pub fn all(options: &mut Options<'_>, parse: Parse<Vec<u8>>) -> Result<Vec<Self>, Usage> {
+        let mut all = options.each(Flag::Grep, Self::parse)?;
+        for given in options.each(Flag::Reject, parse)? {
+            all.push(Self { given, flags: Vec::new(), parts: Vec::new(), rejects: true });
+        }
+        Ok(all)
+    }
+
     /// Reads `FLAGS:TEXT`; what is no text but a regular expression is refused.
     pub fn parse(given: &[u8]) -> Result<Self, Wrong> {
         let colon = given.iter().position(|byte| *byte == b':').unwrap_or(0);
@@ -46,12 +60,25 @@ impl Pattern {
                 "a text is wanted, with ^ and $ at its ends: no regular expression is read",
             )?,
         };
-        Ok(Self { given: given.to_vec(), flags: flags.to_vec(), parts })
+        Ok(Self { given: given.to_vec(), flags: flags.to_vec(), parts, rejects: false })
     }
 
     /// As it was given.
     pub fn given(&self) -> &[u8] {
         &self.given
+    }
+
+    /// Whether only the end of all there is tells that the text is not in it.
+    pub fn rejects(&self) -> bool {
+        self.rejects
+    }
+
+    /// The failure where `what`, of which the start is shown, is not as asked.
+    pub fn failure(&self, what: &str, got: &str, seen: &[u8]) -> Failure {
+        match self.rejects {
+            true => Failure::holds(what, got, &self.given, seen),
+            false => Failure::lacks(what, got, &self.given, seen),
+        }
     }
 
     fn has(&self, flag: u8) -> bool {
@@ -72,8 +99,11 @@ impl Pattern {
         }
     }
 
-    /// Whether one of the lines of `text` is as asked.
+    /// Whether one of the lines of `text` is as asked, or the text that is rejected is not in it.
     pub fn matches(&self, text: &[u8]) -> bool {
+        if self.rejects {
+            return !contains(text, &self.given);
+        }
         if self.has(b'a') {
             let end = text.iter().rposition(|byte| *byte != b'\n').map_or(0, |at| at + 1);
             return self.parts.iter().any(|part| text.get(..end) == Some(part.text.as_slice()));

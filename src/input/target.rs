@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::{Address, Text, Usage, value};
-use crate::text::{Wrong, before, piece, rsplit_once, split_once};
+use crate::text::{Wrong, before, contains, piece, rsplit_once, split_once};
 use crate::verdict::{brief, titled};
 
 /// A target split at its scheme; what follows is the check's to read.
@@ -69,16 +69,12 @@ impl Target {
         });
         let slashes: &[u8] = if meant.starts_with(b"//") { b"" } else { b"//" };
         let (scheme, rest) = typed.unwrap_or_else(|| (find("http"), [slashes, meant].concat()));
-        let mut shown = text.shown();
         let pathless = scheme.is_some_and(|scheme| !WITH_PATH.contains(&scheme.name));
         // An '@' in an opaque one is a name's: `listen:@name` has no password.
-        if scheme.is_none_or(|scheme| !scheme.opaque) {
-            shown = mask(&shown, pathless).unwrap_or_else(|| match has_userinfo(&rest) {
-                true => mask_unseen(&shown),
-                false => shown,
-            });
-        }
-        let label = brief(&shown, LABEL);
+        let label = match scheme.is_none_or(|scheme| !scheme.opaque) {
+            true => shown(text, &rest, pathless),
+            false => brief(&text.shown(), LABEL),
+        };
         let Some(scheme) = scheme else {
             return Err(Usage::new(label + ": an unknown scheme; --help lists the targets"));
         };
@@ -117,6 +113,41 @@ impl Target {
     pub fn authority(&self) -> Result<&Authority, Usage> {
         self.authority.as_ref().map_err(|wrong| self.wrong(wrong))
     }
+}
+
+impl Scheme {
+    /// Whether applications have URLs of it, with a database, a query, several hosts.
+    pub fn is_service(&self) -> bool {
+        self.port.is_some() && !WITH_PATH.contains(&self.name)
+    }
+}
+
+/// A target as typed, with its secrets masked; `rest` is what it means behind the scheme.
+/// `pathless`: no path of the kind has an `@`.
+#[inline(never)]
+pub fn shown(text: &Text, rest: &[u8], pathless: bool) -> String {
+    /// Names of what is secret in a query.
+    const SECRET: [&[u8]; 5] = [b"pass", b"pwd", b"secret", b"token", b"key"];
+    let shown = text.shown();
+    let mut shown = mask(&shown, pathless).unwrap_or_else(|| match has_userinfo(rest) {
+        true => mask_unseen(&shown),
+        false => shown,
+    });
+    let mut at = 0;
+    while let (true, Some(rest)) = (pathless, shown.get(at..)) {
+        let (_, query) = before(rest, b"?&;");
+        let Some(pair) = query.get(1..) else { break };
+        let (key, value) = before(pair, b"=?&;");
+        let lower = key.to_ascii_lowercase();
+        at = shown.len() - value.len();
+        // What follows is not read: a value in braces may hold anything.
+        if value.starts_with('=') && SECRET.iter().any(|word| contains(lower.as_bytes(), word)) {
+            shown.truncate(at);
+            shown.push_str("=***");
+            break;
+        }
+    }
+    brief(&shown, LABEL)
 }
 
 /// Whether `text` is the name of a scheme (RFC 3986 section 3.1).

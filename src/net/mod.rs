@@ -94,6 +94,8 @@ pub struct Peer {
     endpoint: Endpoint,
     /// `--connect-to` decides: no redirect leads elsewhere.
     fixed: bool,
+    /// `--proxy-protocol`
+    proxied: bool,
     family: Family,
     /// Agreed upon at once by [`Peer::open`], or later by [`Stream::secure`].
     pub tls: Option<Tls>,
@@ -101,7 +103,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Takes `--connect-to`, `-4`, `-6` and the TLS options that the scheme has use for.
+    /// Takes `--connect-to`, `--proxy-protocol`, `-4`, `-6` and the TLS options that the scheme has use for.
     pub fn parse(target: &Target, options: &mut Options<'_>) -> Result<Box<Self>, Usage> {
         Self::parse_as(target, options, target.scheme.secure)
     }
@@ -133,14 +135,18 @@ impl Peer {
             }
             Secure::StartTls => None,
         };
-        Ok(Box::new(Self { endpoint, fixed, family: Family::parse(options)?, tls, secure }))
+        // A datagram has no place for it.
+        let proxied =
+            !matches!(target.scheme.name, "udp" | "dns") && options.has(Flag::ProxyProtocol);
+        let family = Family::parse(options)?;
+        Ok(Box::new(Self { endpoint, fixed, proxied, family, tls, secure }))
     }
 
     /// The Unix socket of a `unix:` target.
     pub fn unix(name: UnixName) -> Box<Self> {
         let endpoint = Endpoint::Unix(name);
         let (family, secure) = (Family::Both, Secure::Never);
-        Box::new(Self { endpoint, fixed: true, family, tls: None, secure })
+        Box::new(Self { endpoint, fixed: true, proxied: false, family, tls: None, secure })
     }
 
     /// Connects, and completes the TLS handshake where the scheme starts with one.
@@ -183,7 +189,10 @@ impl Peer {
                 })?
             }
         };
-        let stream = Stream::new(socket, files, address, attempt);
+        let mut stream = Stream::new(socket, files, address, attempt);
+        if self.proxied {
+            stream.write(PROXY)?;
+        }
         match (secure, &self.tls) {
             (true, Some(tls)) => stream.secure(tls),
             (true, None) => Err(attempt
@@ -195,6 +204,10 @@ impl Peer {
         }
     }
 }
+
+/// A header of the PROXY protocol, version 1, of a sender that says nothing of whom it is for, as a
+/// health check of a proxy's does (its specification, section 2.1).
+const PROXY: &[u8] = b"PROXY UNKNOWN\r\n";
 
 /// Calls `connect` for each address until one succeeds. When none does, the first failure is
 /// reported, since it is the address that was meant; those of further addresses follow where they

@@ -26,6 +26,7 @@ mod install;
 mod local;
 mod loopback;
 mod names;
+mod proxied;
 mod readme;
 mod services;
 mod stream;

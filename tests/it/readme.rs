@@ -423,6 +423,7 @@ fn each_kind_takes_the_options_of_its_row_and_no_others() {
                 let common = match (option.group, option.long()) {
                     (Group::Every, _) => true,
                     (_, "connect-to" | "ipv4" | "ipv6") => !local && scheme != "unix",
+                    (_, "proxy-protocol") => !local && !["unix", "udp", "dns"].contains(&scheme),
                     (Group::Tls, long) => secure && long != "tls",
                     _ => false,
                 };

@@ -353,3 +353,41 @@ fn a_tcp_check_of_http_does_not_disturb() {
     });
     check(&[&format!("tcp://127.0.0.1:{port}"), &format!("http://127.0.0.1:{port}/")]);
 }
+
+#[test]
+fn a_text_that_is_rejected_is_looked_for_to_the_end() {
+    let down = answers("HTTP/1.1 200 OK\r\nContent-Length: 22\r\n\r\nall well, but db: DOWN\n");
+    let http = format!("http://127.0.0.1:{down}/");
+    check(&[&http, "-e", "all well"]).healthy("200 OK");
+    check(&[&http, "-e", "all well", "--reject", "DOWN"])
+        .unhealthy("body of 22 bytes, want it without \"DOWN\": all well, but db: DOWN");
+    check(&[&http, "--reject", "FAILED"]).healthy("200 OK");
+    check(&[&http, "--reject", ""]).usage("--reject: text is wanted");
+    check(&["dns://localhost/x", "--reject", "x"]).usage("does not take --reject");
+
+    let ends = server(|mut stream| {
+        for piece in [b"imok, ".as_slice(), b"not ser", b"ving\r\n"] {
+            let _ = stream.write_all(piece);
+            thread::sleep(Duration::from_millis(30));
+        }
+    });
+    let tcp = format!("tcp://127.0.0.1:{ends}");
+    check(&[&tcp, "-e", "imok"]).healthy("answered imok");
+    check(&[&tcp, "-e", "imok", "--reject", "not serving"])
+        .unhealthy("reply of 19 bytes, want it without \"not serving\": imok, not serving");
+    check(&[&tcp, "-e", "imok", "--reject", r"serving\n"]).healthy("answered imok, not serving");
+    // Only the end tells that it does not come.
+    let open = crate::support::blurts_and_stays(b"imok");
+    check(&[&format!("tcp://127.0.0.1:{open}"), "--reject", "x", "-t", "300ms"])
+        .unhealthy(": imok: --reject reads to the end of the connection");
+    let endless = server(|mut stream| while stream.write_all(&[b'x'; 4096]).is_ok() {});
+    check(&[&format!("tcp://127.0.0.1:{endless}"), "--reject", "y"])
+        .unhealthy("reply over 64 KiB, want its end (--reject)")
+        .within(SOON);
+
+    let folder = Folder::new("reject");
+    let file = format!("file://{}", folder.file("state", "running\nerror: disk\n"));
+    check(&[&file, "-e", "running", "--reject", "error"])
+        .unhealthy("content of 20 bytes, want it without \"error\": running");
+    check(&[&file, "-e", "running", "--reject", "fatal"]).healthy("20 bytes");
+}

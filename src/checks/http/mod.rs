@@ -61,7 +61,7 @@ impl Check for Http {
             follow,
             expect: options.each(Flag::Expect, value::text)?,
             json: options.each(Flag::ExpectJson, json::Wanted::parse)?,
-            grep: options.each(Flag::Grep, Pattern::parse)?,
+            grep: Pattern::all(options, value::text)?,
             headers: options.each(Flag::ExpectHeader, expected_header)?,
         };
         if http.request.is_head() && http.wants_body() {
@@ -235,11 +235,11 @@ impl Http {
         }
         let body = &exchange.decoded;
         let unmatched = || self.grep.iter().find(|pattern| !pattern.matches(body));
-        let judged = match missing.first().copied().or_else(|| unmatched().map(Pattern::given)) {
-            Some(text) => {
-                Err(Failure::lacks("body", &format!("of {} bytes", body.len()), text, body))
-            }
-            None => self.json.iter().try_for_each(|wanted| {
+        let got = ["of ", &body.len().to_string(), " bytes"].concat();
+        let judged = match (missing.first(), unmatched()) {
+            (Some(text), _) => Err(Failure::lacks("body", &got, text, body)),
+            (None, Some(pattern)) => Err(pattern.failure("body", &got, body)),
+            (None, None) => self.json.iter().try_for_each(|wanted| {
                 exchange.attempt().check_deadline()?;
                 wanted.judge(body)
             }),

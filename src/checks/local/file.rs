@@ -40,7 +40,8 @@ enum Wanted {
 const SEARCHED: u64 = 16 << 20;
 
 impl Check for File {
-    /// Takes `--max-age`, `--min-size`, `--file-type`, `--readable`, `--expect` and `--grep`, or `--absent`.
+    /// Takes `--max-age`, `--min-size`, `--file-type`, `--readable`, `--expect`, `--grep`
+    /// and `--reject`, or `--absent`.
     fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         let path = target.absolute_path()?.to_vec();
         let max_age = options.duration(Flag::MaxAge)?;
@@ -48,7 +49,7 @@ impl Check for File {
         let kind = options.last(Flag::FileType, file_type)?;
         let readable = options.has(Flag::Readable);
         let expect = options.each(Flag::Expect, value::text)?;
-        let grep = options.each(Flag::Grep, Pattern::parse)?;
+        let grep = Pattern::all(options, value::text)?;
         let asked = max_age.is_some()
             || min_size.is_some()
             || kind.is_some()
@@ -140,7 +141,7 @@ impl File {
             None => Ok(()),
             Some(pattern) => {
                 let got = format!("of {}", Size(content.len() as u64));
-                Err(Failure::lacks("content", &got, pattern.given(), &content))
+                Err(pattern.failure("content", &got, &content))
             }
         }
     }

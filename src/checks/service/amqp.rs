@@ -1,6 +1,7 @@
-//! `amqp://`, `amqps://`: Connection.Start arrives (AMQP 0-9-1, sections 2.2.4 and 4.2).
+//! `amqp://`, `amqps://`: Connection.Start arrives (AMQP 0-9-1, sections 2.2.4 and 4.2); a broker of
+//! AMQP 1.0 answers its protocol header with the same (its part 2, section 2.2).
 
-use super::{once, parts};
+use super::once;
 use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
@@ -9,16 +10,14 @@ use crate::net::stream::{Decoded, MESSAGE};
 use crate::verdict::{Healthy, Verdict, quote};
 use crate::wire::Reader;
 
-/// An AMQP 0-9-1 broker.
+/// An AMQP broker, of 0-9-1 or 1.0.
 #[derive(Debug)]
 pub struct Amqp(Box<Peer>);
 
 impl Check for Amqp {
     /// Takes what the peer takes.
     fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
-        let (authority, peer) = parts(target, options)?;
-        authority.nothing_but_a_port(target)?;
-        Ok(Self(peer))
+        Ok(Self(Peer::parse(target, options)?))
     }
 
     /// Introduces itself and waits to be asked who it is. The FIN that follows is the quietest end
@@ -26,19 +25,44 @@ impl Check for Amqp {
     /// a login that is none, it logs an error, and answers late.
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let what = ("the greeting of an AMQP broker", "amqps://");
-        Healthy::saw(once(&self.0, attempt, b"AMQP\0\0\x09\x01", what, &start)?)
+        let id = match once(&self.0, attempt, b"AMQP\0\0\x09\x01", what, &start)? {
+            Answer::Start(server) => return Healthy::saw(server),
+            Answer::Header(id) => id,
+        };
+        // The answer to what a broker does not speak is no more than a name: asked for what it does.
+        let header = [b'A', b'M', b'Q', b'P', id, 1, 0, 0];
+        let what = ("an answer in AMQP 1.0", "amqps://");
+        match once(&self.0, attempt, &header, what, &start)? {
+            Answer::Header(again) if again == id => Healthy::saw(match id {
+                0 => "speaks AMQP 1.0",
+                _ => "speaks AMQP 1.0, with SASL",
+            }),
+            _ => Err(attempt.protocol("it names AMQP 1.0 and does not speak it")),
+        }
     }
 }
 
-/// A frame with Connection.Start: which server it is from, as far as it says so.
-pub fn start(bytes: &[u8]) -> Decoded<String> {
+/// What a broker says first.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Connection.Start: which server it is from, as far as it says so.
+    Start(String),
+    /// The header of AMQP 1.0, with 0 or with SASL's 3.
+    Header(u8),
+}
+
+/// A frame with Connection.Start, or the header of AMQP 1.0.
+pub fn start(bytes: &[u8]) -> Decoded<Answer> {
     if let Some(version) = bytes.strip_prefix(b"AMQP") {
         // A protocol header in answer to ours names the version that is spoken instead.
         return match version {
+            [id @ (0 | 3), 1, 0, 0, ..] => Ok(Some((Answer::Header(*id), 8))),
             [id, major, minor, revision, ..] => {
-                let sasl = if *id == 0 { "" } else { " (with SASL or TLS)" };
-                Err(format!("the broker speaks AMQP {major}.{minor}.{revision}{sasl}, not 0.9.1")
-                    .into())
+                let sasl = if *id == 0 { "" } else { " (with TLS)" };
+                Err(format!(
+                    "the broker speaks AMQP {major}.{minor}.{revision}{sasl}, not 0.9.1 or 1.0"
+                )
+                .into())
             }
             _ => Ok(None),
         };
@@ -74,7 +98,7 @@ pub fn start(bytes: &[u8]) -> Decoded<String> {
         "" => "Connection.Start".to_owned(),
         server => server.to_owned(),
     };
-    Ok(Some((server, length + 8)))
+    Ok(Some((Answer::Start(server), length + 8)))
 }
 
 /// The long string behind `key` among the server's properties: its name and type as they are on
@@ -108,22 +132,30 @@ mod tests {
     fn the_server_is_named_as_far_as_it_names_itself() {
         let whole = frame(RABBIT);
         torture(&whole, start);
-        assert_eq!(start(&whole), Ok(Some(("RabbitMQ 3.10.8".into(), whole.len()))));
+        assert_eq!(start(&whole), Ok(Some((Answer::Start("RabbitMQ 3.10.8".into()), whole.len()))));
         let nameless = frame(b"");
-        assert_eq!(start(&nameless), Ok(Some(("Connection.Start".into(), nameless.len()))));
+        assert_eq!(
+            start(&nameless),
+            Ok(Some((Answer::Start("Connection.Start".into()), nameless.len())))
+        );
         // A length that leads out of the payload.
         let lies = frame(b"\x07productS\x7f\xff\xff\xffRabbitMQ");
-        assert_eq!(start(&lies), Ok(Some(("Connection.Start".into(), lies.len()))));
+        assert_eq!(start(&lies), Ok(Some((Answer::Start("Connection.Start".into()), lies.len()))));
     }
 
     #[test]
     fn other_versions_are_named() {
         let wrong = |bytes: &[u8]| start(bytes).expect_err("another version");
-        assert_eq!(wrong(b"AMQP\0\x01\0\0"), "the broker speaks AMQP 1.0.0, not 0.9.1");
+        assert_eq!(wrong(b"AMQP\0\x02\0\0"), "the broker speaks AMQP 2.0.0, not 0.9.1 or 1.0");
         assert_eq!(
-            wrong(b"AMQP\x03\x01\0\0"),
-            "the broker speaks AMQP 1.0.0 (with SASL or TLS), not 0.9.1"
+            wrong(b"AMQP\x02\x01\0\0"),
+            "the broker speaks AMQP 1.0.0 (with TLS), not 0.9.1 or 1.0"
         );
+        for id in [0, 3] {
+            let header = [b'A', b'M', b'Q', b'P', id, 1, 0, 0];
+            torture(&header, start);
+            assert_eq!(start(&header), Ok(Some((Answer::Header(id), 8))));
+        }
         assert_eq!(start(b"AMQP\x03\x01\0"), Ok(None));
         assert_eq!(start(b"AM"), Ok(None));
     }

@@ -1,7 +1,7 @@
 //! `cassandra://`: OPTIONS is answered SUPPORTED, which needs no login (CQL binary protocol v4,
 //! sections 2, 4.1.3 and 4.2.4; Apache Cassandra's doc/native_protocol_v4.spec). ScyllaDB too.
 
-use super::{once, parts};
+use super::once;
 use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
@@ -26,9 +26,7 @@ const PROTOCOL_ERROR: u32 = 0x0a;
 impl Check for Cassandra {
     /// Takes what the peer takes.
     fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
-        let (authority, peer) = parts(target, options)?;
-        authority.nothing_but_a_port(target)?;
-        Ok(Self(peer))
+        Ok(Self(Peer::parse(target, options)?))
     }
 
     /// Asks for the options.

@@ -18,6 +18,7 @@ pub struct Fcgi {
     request: Vec<u8>,
     status: StatusSet,
     expect: Vec<Vec<u8>>,
+    reject: Vec<Vec<u8>>,
 }
 
 /// Record types (section 8).
@@ -29,7 +30,7 @@ const STDOUT: u8 = 6;
 const STDERR: u8 = 7;
 
 impl Check for Fcgi {
-    /// Takes `--status`, `--expect` and what the peer takes.
+    /// Takes `--status`, `--expect`, `--reject` and what the peer takes.
     fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         let (authority, peer) = parts(target, options)?;
         if authority.user.is_some() || !authority.path.starts_with('/') {
@@ -42,6 +43,7 @@ impl Check for Fcgi {
             request,
             status: options.last(Flag::Status, StatusSet::parse)?.unwrap_or_default(),
             expect: options.each(Flag::Expect, value::text)?,
+            reject: options.each(Flag::Reject, value::text)?,
         })
     }
 
@@ -97,12 +99,13 @@ impl Fcgi {
                 _ => failure,
             });
         }
-        match self.expect.iter().find(|text| !contains(body, text)) {
-            Some(text) => {
-                let got = ["of ", &body.len().to_string(), " bytes"].concat();
-                Err(Failure::lacks("body", &got, text, seen))
-            }
-            None => Healthy::saw(line),
+        let missing = self.expect.iter().find(|text| !contains(body, text));
+        let rejected = self.reject.iter().find(|text| contains(body, text));
+        let got = ["of ", &body.len().to_string(), " bytes"].concat();
+        match (missing, rejected) {
+            (Some(text), _) => Err(Failure::lacks("body", &got, text, seen)),
+            (None, Some(text)) => Err(Failure::holds("body", &got, text, seen)),
+            (None, None) => Healthy::saw(line),
         }
     }
 }

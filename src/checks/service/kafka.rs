@@ -3,7 +3,7 @@
 //!
 //! <https://kafka.apache.org/protocol.html#The_Messages_ApiVersions>
 
-use super::{once, parts};
+use super::once;
 use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
@@ -27,9 +27,7 @@ const CORRELATION: [u8; 4] = *b"hc18";
 impl Check for Kafka {
     /// Takes what the peer takes.
     fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
-        let (authority, peer) = parts(target, options)?;
-        authority.nothing_but_a_port(target)?;
-        Ok(Self { peer })
+        Ok(Self { peer: Peer::parse(target, options)? })
     }
 
     /// Asks for the versions.

@@ -1,7 +1,7 @@
 //! `memcached://`: `version` answers VERSION (memcached's doc/protocol.txt); where only the binary
 //! protocol is spoken, as with SASL, its own version (doc/protocol-binary.txt).
 
-use super::{answered, ask, line, once, open, parts};
+use super::{answered, ask, line, once, open};
 use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
@@ -17,9 +17,7 @@ pub struct Memcached(Box<Peer>);
 impl Check for Memcached {
     /// Takes what the peer takes.
     fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
-        let (authority, peer) = parts(target, options)?;
-        authority.nothing_but_a_port(target)?;
-        Ok(Self(peer))
+        Ok(Self(Peer::parse(target, options)?))
     }
 
     /// Asks for the version, and says goodbye with it: in the text protocol, and where that is hung

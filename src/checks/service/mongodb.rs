@@ -3,10 +3,10 @@
 //! OP_MSG: <https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/>. BSON:
 //! <https://bsonspec.org/spec.html>. `hello` needs no login.
 
-use super::{ask, open, parts};
+use super::{ask, open};
 use crate::attempt::Attempt;
 use crate::checks::Check;
-use crate::input::{Flag, Options, Target, Usage};
+use crate::input::{Flag, Options, Secure, Target, Usage};
 use crate::net::Peer;
 use crate::net::stream::{Decoded, claimed};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
@@ -17,17 +17,20 @@ use crate::wire::Reader;
 pub struct Mongodb {
     peer: Box<Peer>,
     primary: bool,
+    member: bool,
 }
 
 /// What the request is answered with; older servers hang up.
 const ANSWER: &str = "an answer of MongoDB 3.6 or later";
 
 impl Check for Mongodb {
-    /// Takes `--primary` and what the peer takes.
+    /// Takes `--primary`, `--member`, `--tls` and what the peer takes.
     fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
-        let (authority, peer) = parts(target, options)?;
-        authority.nothing_but_a_port(target)?;
-        Ok(Self { peer, primary: options.has(Flag::Primary) })
+        // It starts with TLS: there is no upgrade.
+        let secure = if options.has(Flag::Tls) { Secure::Always } else { Secure::Never };
+        let peer = Peer::parse_as(target, options, secure)?;
+        let (primary, member) = (options.has(Flag::Primary), options.has(Flag::Member));
+        Ok(Self { peer, primary, member })
     }
 
     /// Says hello.
@@ -45,6 +48,11 @@ impl Check for Mongodb {
         let what = hello.role();
         if self.primary && !hello.writable {
             return Err(Failure::mismatch("server", &what, "a writable one (--primary)"));
+        }
+        let member = !hello.router && (hello.writable || hello.secondary);
+        if self.member && !member {
+            let want = "a primary or a secondary (--member)";
+            return Err(Failure::mismatch("server", &what, want));
         }
         Healthy::saw(format!("{what}, wire version {}", hello.wire_version))
     }

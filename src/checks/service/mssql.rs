@@ -1,7 +1,7 @@
 //! `mssql://`, `sqlserver://`: PRELOGIN is answered, which comes before any login ([MS-TDS] sections
 //! 2.2.3.1 and 2.2.6.5).
 
-use super::{once, parts};
+use super::once;
 use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
@@ -23,8 +23,7 @@ const REQUEST: &[u8; 26] = b"\x12\x01\0\x1a\0\0\x01\0\
 impl Check for Mssql {
     /// Takes what the peer takes; the rest of an application's URL is for others.
     fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
-        let (_, peer) = parts(target, options)?;
-        Ok(Self(peer))
+        Ok(Self(Peer::parse(target, options)?))
     }
 
     /// Asks for the server's version.

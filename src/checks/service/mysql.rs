@@ -30,16 +30,13 @@ const CAPABILITIES: u32 = 1 | 1 << 9 | 1 << 15 | 1 << 19;
 const CLIENT_SSL: u16 = 1 << 11;
 
 impl Check for Mysql {
-    /// Takes `--tls` and what the peer takes; the user is `healthcheck` when none is given.
+    /// Takes `--tls` and what the peer takes; the user is `healthcheck` when none is given, or one
+    /// with a password.
     fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         let authority = target.authority()?;
-        if authority.password.is_some() || !matches!(authority.path.as_str(), "" | "/") {
-            return Err(target.wrong(
-                "want mysql://[user@]host[:port] and no more: a password is never sent, and no \
-                 database is used",
-            ));
-        }
-        let user = authority.user.clone().unwrap_or_else(|| "healthcheck".into());
+        // An application's own account is left alone: refused logins may lock it.
+        let user = authority.user.clone().filter(|_| authority.password.is_none());
+        let user = user.unwrap_or_else(|| "healthcheck".into());
         let peer = Peer::parse(target, options)?;
         Ok(Self { peer, user })
     }
@@ -283,11 +280,11 @@ mod tests {
             ("mysql://h", "healthcheck"),
             ("mariadb://h:1/", "healthcheck"),
             ("mysql://a%40b@h", "a@b"),
+            // An application's account is left alone.
+            ("mysql://u:p@h/db", "healthcheck"),
+            ("mysql://u:@h", "healthcheck"),
         ] {
             assert_eq!(parse(target).expect(target).user, user);
-        }
-        for wrong in ["mysql://u:p@h", "mysql://u:@h", "mysql://h/db", "mysql://h?x"] {
-            assert!(parse(wrong).is_err_and(|usage| usage.contains("[user@]host")), "{wrong}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! `zookeeper://`: `srvr` says the server's mode, which one without a quorum does not have
 //! (<https://zookeeper.apache.org/doc/current/zookeeperAdmin.html#sc_4lw>).
 
-use super::{answered, once, parts};
+use super::{answered, once};
 use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
@@ -17,9 +17,7 @@ pub struct Zookeeper(Box<Peer>);
 impl Check for Zookeeper {
     /// Takes what the peer takes.
     fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
-        let (authority, peer) = parts(target, options)?;
-        authority.nothing_but_a_port(target)?;
-        Ok(Self(peer))
+        Ok(Self(Peer::parse(target, options)?))
     }
 
     /// Asks for the mode. Of the four-letter words it is the one that is on by default.

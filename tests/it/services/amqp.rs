@@ -46,12 +46,36 @@ fn rabbitmq_over_tls() {
     unhealthy(&[&format!("amqps://127.0.0.1:{secure}")]);
 }
 
+/// Qpid Proton's library, from Debian's package, listens as brokers do.
+#[test]
+fn a_broker_of_amqp_1_0() {
+    let port = free_port();
+    let folder = Folder::new("proton");
+    let script = folder.file(
+        "broker.py",
+        &format!(
+            "from proton.handlers import MessagingHandler\n\
+             from proton.reactor import Container\n\
+             class Broker(MessagingHandler):\n\
+             \x20   def on_start(self, event):\n\
+             \x20       self.listener = event.container.listen('127.0.0.1:{port}')\n\
+             Container(Broker()).run()\n"
+        ),
+    );
+    let broker = Server::in_folder(folder, "/usr/bin/python3", &[&script], &[]);
+    let _broker = broker.on_port(port);
+    assert_eq!(healthy(&[&format!("amqp://127.0.0.1:{port}")]), "speaks AMQP 1.0");
+    let sasl = blurts(b"AMQP\x03\x01\0\0");
+    let said = healthy(&[&format!("amqp://u:p@127.0.0.1:{sasl}/queue")]);
+    assert_eq!(said, "speaks AMQP 1.0, with SASL");
+}
+
 #[test]
 fn brokers_that_speak_something_else() {
-    let port = blurts(b"AMQP\x03\x01\0\0");
+    let port = blurts(b"AMQP\x02\x01\0\0");
     has(
         &unhealthy(&[&format!("amqp://127.0.0.1:{port}")]),
-        "want the greeting of an AMQP broker: the broker speaks AMQP 1.0.0 (with SASL or TLS), not 0.9.1",
+        "want the greeting of an AMQP broker: the broker speaks AMQP 1.0.0 (with TLS), not 0.9.1 or 1.0",
     );
     let port = blurts(b"\x01\0\0\x80\0\0\0\0");
     has(&unhealthy(&[&format!("amqp://127.0.0.1:{port}")]), "2147483648 bytes, more than 64 KiB");

@@ -47,6 +47,11 @@ fn php_fpm() {
         unhealthy(&[&format!("{base}/ping"), "--expect", "PONG"]),
         "body of 4 bytes, want \"PONG\" in it: pong"
     );
+    assert_eq!(healthy(&[&format!("{base}/ping"), "--reject", "PONG"]), "200");
+    assert_eq!(
+        unhealthy(&[&format!("{base}/ping"), "--reject", "on"]),
+        "body of 4 bytes, want it without \"on\": pong"
+    );
     assert_eq!(
         unhealthy(&[&format!("{base}/pong")]),
         "status 404 Not Found, want 200-399: Primary script unknown: want the path of \

@@ -21,6 +21,17 @@ fn mongodb() {
     for name in ["primary", "alone", "mongos", "former"] {
         healthy(&[&target(name), "--primary"]);
     }
+    for name in ["primary", "secondary", "alone"] {
+        healthy(&[&target(name), "--member"]);
+    }
+    assert_eq!(
+        unhealthy(&[&target("starting"), "--member"]),
+        "server neither writable nor a secondary in rs0, want a primary or a secondary (--member)"
+    );
+    assert_eq!(
+        unhealthy(&[&target("mongos"), "--member"]),
+        "server a mongos, want a primary or a secondary (--member)"
+    );
     assert_eq!(
         unhealthy(&[&target("secondary"), "--primary"]),
         "server a secondary in rs0, want a writable one (--primary)"

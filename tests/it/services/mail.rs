@@ -1,0 +1,126 @@
+//! Postfix, Dovecot and vsftpd, which write down who left without a word: `--bye` takes leave.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::support::{Folder, Server, check, eventually, free_port, has};
+
+/// A server that must be root, which ends with its stdin.
+fn as_root(line: &str) -> Server {
+    let mut command = match fs::write("/root/.healthcheck", "") {
+        Ok(()) => Command::new("sh"),
+        Err(_) => Command::new("sudo"),
+    };
+    let _ = fs::remove_file("/root/.healthcheck");
+    if command.get_program() == "sudo" {
+        command.args(["-n", "sh"]);
+    }
+    let script = format!("{line} & read _; kill $!; wait");
+    Server::to_talk_to(command.args(["-c", &script]).stdout(Stdio::null()).stderr(Stdio::null()))
+}
+
+/// What it wrote once `last` is in it.
+fn log(path: &str, last: &str) -> String {
+    eventually(last, || {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.contains(last).then_some(text)
+    })
+}
+
+#[test]
+fn postfix_is_left_in_order() {
+    let folder = Folder::new("postfix");
+    let port = free_port();
+    let (queue, data) = (folder.folder("queue"), folder.folder("data"));
+    fs::create_dir(folder.path("etc")).expect("a folder");
+    let all = folder.path("");
+    folder.file(
+        "etc/main.cf",
+        &format!(
+            "compatibility_level = 3.6\nqueue_directory = {queue}\ndata_directory = {data}\n\
+             maillog_file = {all}log\nmaillog_file_prefixes = {all}\ninet_interfaces = 127.0.0.1\n\
+             inet_protocols = ipv4\nmyhostname = mail.test\nmydestination =\nalias_maps =\n\
+             alias_database =\n"
+        ),
+    );
+    folder.file(
+        "etc/master.cf",
+        &format!(
+            "127.0.0.1:{port} inet n - n - - smtpd\npostlog unix-dgram n - n - 1 postlogd\n\
+             anvil unix - - n - 1 anvil\nproxymap unix - - n - - proxymap\n\
+             rewrite unix - - n - - trivial-rewrite\ncleanup unix n - n - 0 cleanup\n"
+        ),
+    );
+    let line = format!(
+        "chown root {all} {all}etc {queue}; chmod 755 {all} {queue}; chown postfix {data}; chmod 755 {data}; \
+         trap 'postfix -c {all}etc stop; rm -rf {all}*' EXIT; postfix -c {all}etc start-fg"
+    );
+    let _server = as_root(&line).on_port(port);
+    let target = format!("tcp://127.0.0.1:{port}");
+    // The positive twin: without leave it is a lost connection.
+    check(&[&target, "--expect", "220 "]).healthy("answered 220 mail.test ESMTP");
+    let lost = |text: &str| text.matches("lost connection after CONNECT").count();
+    // Its own, and that of whoever waited for the port.
+    eventually("two lost connections", || {
+        let text = fs::read_to_string(folder.path("log")).unwrap_or_default();
+        (lost(&text) == 2).then_some(())
+    });
+    check(&[&target, "--expect", "220 ", "--bye", r"QUIT\r\n"]).healthy("220 mail.test ESMTP");
+    let text = log(&folder.path("log"), "disconnect from localhost[127.0.0.1] quit=1 commands=1");
+    assert_eq!(lost(&text), 2, "{text}");
+    assert!(!text.contains("warning"), "{text}");
+}
+
+#[test]
+fn dovecot_is_left_in_order() {
+    let folder = Folder::new("dovecot");
+    let port = free_port();
+    let all = folder.path("");
+    let conf = folder.file(
+        "conf",
+        &format!(
+            "base_dir = {all}run\nstate_dir = {all}state\nlog_path = {all}log\nprotocols = imap\n\
+             ssl = no\nlisten = 127.0.0.1\nservice imap-login {{\n  inet_listener imap {{\n    \
+             port = {port}\n  }}\n  inet_listener imaps {{\n    port = 0\n  }}\n  chroot =\n}}\n\
+             passdb {{\n  driver = static\n  args = nopassword=y\n}}\n"
+        ),
+    );
+    let line = format!("trap 'sleep 1; rm -rf {all}*' EXIT; dovecot -F -c {conf}");
+    let _server = as_root(&line).on_port(port);
+    let target = format!("tcp://127.0.0.1:{port}");
+    check(&[&target, "-e", "* OK", "--bye", r"a LOGOUT\r\n"]).healthy("* OK [CAPABILITY");
+    let text = log(&folder.path("log"), "Aborted login by logging out");
+    assert!(!text.contains("Warning:") && !text.contains("Error:"), "{text}");
+    // The positive twin: without leave it is a connection that was closed.
+    let closed = |text: &str| text.matches("Connection closed (no auth attempts").count();
+    let before = closed(&text);
+    check(&[&target, "-e", "* OK"]).healthy("* OK");
+    eventually("a closed connection", || {
+        let text = fs::read_to_string(folder.path("log")).unwrap_or_default();
+        (closed(&text) > before).then_some(())
+    });
+}
+
+#[test]
+fn vsftpd_is_left_in_order() {
+    let folder = Folder::new("vsftpd");
+    let port = free_port();
+    let all = folder.path("");
+    fs::create_dir(folder.path("empty")).expect("a folder");
+    let conf = folder.file(
+        "conf",
+        &format!(
+            "listen=YES\nlisten_ipv6=NO\nlisten_address=127.0.0.1\nlisten_port={port}\n\
+             background=NO\nanonymous_enable=NO\nlocal_enable=YES\nsecure_chroot_dir={all}empty\n\
+             xferlog_enable=YES\nlog_ftp_protocol=YES\nvsftpd_log_file={all}log\n"
+        ),
+    );
+    let line = format!("chown root {all}empty {conf}; chmod 755 {all}empty; vsftpd {conf}");
+    let _server = as_root(&line).on_port(port);
+    let target = format!("tcp://127.0.0.1:{port}");
+    check(&[&target, "-e", "220 ", "--bye", r"QUIT\r\n"]).healthy("answered 220 (vsFTPd");
+    let text = log(&folder.path("log"), "\"221 Goodbye.\"");
+    has(&text, "FTP command: Client \"127.0.0.1\", \"QUIT\"");
+    assert!(Path::new(&folder.path("log")).exists());
+}

@@ -1,0 +1,152 @@
+//! URLs as applications have them, against the servers that they are for.
+
+use super::{mysql::Mariadb, postgres::Postgres, redis::redis};
+use crate::support::{
+    Folder, Peer, blurts, check, closed_port, command, free_port, has, healthy, run, silent,
+    unhealthy,
+};
+
+#[test]
+fn postgresql_and_mariadb_by_the_urls_of_applications() {
+    let postgres = Postgres::start("", &[]);
+    let port = postgres.port;
+    let folder = postgres.folder.path("");
+    let folder = folder.trim_end_matches('/');
+    for url in [
+        format!("postgresql+psycopg2://scram:s3cret@127.0.0.1:{port}/postgres?connect_timeout=3"),
+        format!("postgres://scram:s3cret@127.0.0.1:{port}/postgres?sslmode=prefer&pool=5"),
+        format!("pg://scram@127.0.0.1:{port}/postgres"),
+    ] {
+        assert_eq!(healthy(&[&url]), "asks for SCRAM-SHA-256", "{url}");
+    }
+    let closed = closed_port();
+    let encoded = folder.replace('/', "%2F");
+    for url in [
+        format!("jdbc:postgresql://127.0.0.1:{port}/postgres?user=postgres&password=s3cret"),
+        format!("postgresql:///postgres?host={folder}&port={port}"),
+        format!("postgresql://postgres@{encoded}/postgres?port={port}"),
+    ] {
+        check(&[&url]).healthy("accepts connections, version 1");
+    }
+    let several = format!("postgresql://127.0.0.1:{closed},127.0.0.1:{port}/postgres");
+    has(&healthy(&[&several]), &format!("127.0.0.1:{port}: accepts connections, version 1"));
+    for mode in ["require", "verify-full"] {
+        let url = format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode={mode}");
+        has(&unhealthy(&[&url]), "the server does not offer TLS");
+    }
+
+    let mariadb = Mariadb::start(&[]);
+    let at = format!("127.0.0.1:{}", mariadb.port);
+    for url in [
+        format!("mysql+pymysql://app:s3cret@{at}/d?charset=utf8mb4"),
+        format!("mysql2://app:s3cret@{at}/d?reconnect=true"),
+        format!("jdbc:mariadb:sequential://{at},127.0.0.1:{closed}/d?user=app&password=s3cret"),
+    ] {
+        // Not as the application, whose account refused logins may lock.
+        let run = check(&[&url]);
+        run.healthy("version ");
+        assert!(run.out.contains("healthcheck") && !run.out.contains("'app'"), "{run:?}");
+    }
+}
+
+#[test]
+fn postgresql_over_tls_as_its_url_says() {
+    let postgres = Postgres::start("ssl = on", &[]);
+    let url =
+        |query: &str| format!("postgres://postgres@localhost:{}/postgres?{query}", postgres.port);
+    has(&healthy(&[&url("sslmode=require"), "-4"]), "accepts connections");
+    has(&healthy(&[&url("ssl=true"), "-4"]), "accepts connections");
+    for query in ["sslmode=verify-full", "sslmode=verify-ca", "tls=true"] {
+        has(&unhealthy(&[&url(query), "-4"]), "TLS handshake with");
+    }
+    // What stands behind the target counts more.
+    has(&healthy(&[&url("sslmode=verify-full"), "-4", "--insecure"]), "accepts connections");
+    let missing = check(&[&url("sslmode=verify-full&sslrootcert=/nowhere/ca.pem"), "-4"]);
+    missing.setup("/nowhere/ca.pem");
+}
+
+#[test]
+fn redis_by_its_urls_and_by_a_variable() {
+    let folder = Folder::new("s");
+    let socket = folder.path("r.sock");
+    let (_server, port) = redis(folder, &["--requirepass", "s3cret", "--unixsocket", &socket]);
+    for url in [
+        format!("redis://default:s3cret@127.0.0.1:{port}/0?socket_timeout=5"),
+        format!("valkey://:s3cret@127.0.0.1:{port}"),
+    ] {
+        let mut named = command(["${CACHE_URL}"]);
+        run(named.env("CACHE_URL", &url)).healthy("healthy: ${CACHE_URL}: PONG");
+        assert_eq!(healthy(&[&url]), "PONG", "{url}");
+    }
+    let url = format!("redis+socket://{socket}?virtual_host=0");
+    assert_eq!(healthy(&[&url]), "up, wants a password (NOAUTH)");
+    let tls = unhealthy(&[&format!("redis://127.0.0.1:{port}?ssl=true"), "-t", "500ms"]);
+    has(&tls, "TLS handshake with");
+}
+
+#[test]
+fn one_of_several_hosts_is_enough_and_the_line_says_which() {
+    let peer = Peer::python("mongodb_peer.py", &[]);
+    let port = |name: &str| peer.port(name);
+    let closed = closed_port();
+    let (_silent, hung) = silent();
+    let hosts = |ports: &[u16]| {
+        let hosts: Vec<String> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+        format!("mongodb://{}/?replicaSet=rs0", hosts.join(","))
+    };
+    let second = port("secondary");
+    let saw = healthy(&[&hosts(&[closed, second, port("primary")]), "--member"]);
+    assert_eq!(saw, format!("127.0.0.1:{second}: a secondary in rs0, wire version 21"));
+    // One that hangs takes its share of the time, and no more.
+    let saw = healthy(&[&hosts(&[hung, second]), "-t", "3s"]);
+    has(&saw, &format!("127.0.0.1:{second}: a secondary"));
+    let none = unhealthy(&[&hosts(&[closed, second]), "--primary"]);
+    has(&none, &format!("connecting to 127.0.0.1:{closed}: Connection refused (os error 111)"));
+    has(&none, &format!(": 127.0.0.1:{second}: server a secondary in rs0, want a writable one"));
+    // Each has a user of its own.
+    let nats = blurts(b"-ERR 'x'\r\n");
+    let run =
+        check(&[&format!("nats://u:hidden@127.0.0.1:{closed},nats://u:hidden@127.0.0.1:{nats}")]);
+    assert!(run.code == Some(1) && !run.out.contains("hidden"), "{run:?}");
+}
+
+#[test]
+fn mongodb_starts_with_tls_where_its_url_says_so() {
+    let (_silent, port) = silent();
+    let said = unhealthy(&[&format!("mongodb://127.0.0.1:{port}/?tls=true"), "-t", "300ms"]);
+    has(&said, "while TLS handshake with");
+    let said = unhealthy(&[&format!("mongodb://127.0.0.1:{port}/"), "--tls", "-t", "300ms"]);
+    has(&said, "while TLS handshake with");
+}
+
+#[test]
+fn passwords_of_urls_are_never_shown() {
+    let port = free_port();
+    for (url, shown) in [
+        (
+            format!("jdbc:postgresql://127.0.0.1:{port}/d?user=u&password=hunter2&ssl=true"),
+            format!("jdbc:postgresql://127.0.0.1:{port}/d?user=u&password=***"),
+        ),
+        (
+            format!("sqlserver://127.0.0.1:{port};user=sa;Password={{hunter;2}};encrypt=true"),
+            format!("sqlserver://127.0.0.1:{port};user=sa;Password=***"),
+        ),
+        (
+            format!("mongodb+x://u:hunter2@127.0.0.1:{port},127.0.0.1/?x=1"),
+            format!("mongodb+x://***@127.0.0.1:{port},127.0.0.1/?x=1"),
+        ),
+    ] {
+        let run = check(&[&url, "-t", "2s"]);
+        assert!(run.out.starts_with(&format!("unhealthy: {shown}: ")), "{run:?}");
+        assert!(!run.out.contains("hunter"), "{run:?}");
+    }
+    for text in ["Server=db,1433;User Id=sa;Password=hunter2", "db:6379,password=hunter2,ssl=true"]
+    {
+        let run = check(&[text]);
+        run.usage("want a URL such as mssql://HOST:1433, got a connection string of NAME=VALUE");
+        assert!(!run.err.contains("hunter2"), "{run:?}");
+    }
+    check(&["mongodb+srv://u:hunter2@db/"])
+        .usage("mongodb+srv://***@db/: want the hosts themselves");
+    check(&["kafka://db?ssl=true"]).usage("want no TLS in the URL: this kind is asked without");
+}
