@@ -63,6 +63,8 @@ pub fn decode(bytes: &[u8]) -> Decoded<Answer> {
     };
     let end = (u32::from_be_bytes([*a, *b, *c, *d]) as usize).saturating_add(9);
     match ([*high, *low], *opcode) {
+        // One answer to one question: more behind it is of a length that is wrong.
+        _ if bytes.len() > end => Err("that is no Cassandra".into()),
         ([b'h', b'c'], SUPPORTED) => Ok(claimed(bytes, 9, end)?.map(|_| (Answer::Supported, end))),
         // What cannot read the head of a frame cannot repeat its stream.
         (_, ERROR) => {

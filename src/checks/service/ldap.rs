@@ -69,7 +69,8 @@ pub fn decode(bytes: &[u8]) -> Decoded<u8> {
     };
     let Some((head, _)) = element(operation, kinds)? else { return Err(NO_LDAP.into()) };
     match operation.get(head..) {
-        Some([0x0a, 1, code, ..]) => Ok(Some((*code, used))),
+        // More behind the one answer is of a length that is wrong.
+        Some([0x0a, 1, code, ..]) if bytes.len() == used => Ok(Some((*code, used))),
         _ => Err(NO_LDAP.into()),
     }
 }

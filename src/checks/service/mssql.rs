@@ -53,7 +53,11 @@ pub fn decode(bytes: &[u8]) -> Decoded<[u8; 4]> {
     let [0, high, low, 0, 6, ..] = options else { return Err(wrong()) };
     let at = usize::from(u16::from_be_bytes([*high, *low]));
     let version = options.get(at..at + 6).and_then(|version| version.first_chunk());
-    Ok(Some((*version.ok_or_else(wrong)?, used)))
+    // One answer to one question: more behind it is of a length that is wrong.
+    match version {
+        Some(version) if bytes.len() == used => Ok(Some((*version, used))),
+        _ => Err(wrong()),
+    }
 }
 
 #[cfg(test)]
