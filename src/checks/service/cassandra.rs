@@ -8,6 +8,7 @@ use crate::input::{Options, Target, Usage};
 use crate::net::Peer;
 use crate::net::stream::{Decoded, claimed};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
+use crate::wire::Reader;
 
 /// A node that speaks CQL.
 #[derive(Debug)]
@@ -63,9 +64,11 @@ pub fn decode(bytes: &[u8]) -> Decoded<Answer> {
     };
     let end = (u32::from_be_bytes([*a, *b, *c, *d]) as usize).saturating_add(9);
     match ([*high, *low], *opcode) {
-        // One answer to one question: more behind it is of a length that is wrong.
-        _ if bytes.len() > end => Err("that is no Cassandra".into()),
-        ([b'h', b'c'], SUPPORTED) => Ok(claimed(bytes, 9, end)?.map(|_| (Answer::Supported, end))),
+        ([b'h', b'c'], SUPPORTED) => match claimed(bytes, 9, end)?.map(multimap) {
+            None => Ok(None),
+            Some(Some([])) => Ok(Some((Answer::Supported, end))),
+            Some(_) => Err("an answer that its length does not fit".into()),
+        },
         // What cannot read the head of a frame cannot repeat its stream.
         (_, ERROR) => {
             let Some(body) = claimed(bytes, 9, end)? else { return Ok(None) };
@@ -79,6 +82,20 @@ pub fn decode(bytes: &[u8]) -> Decoded<Answer> {
         }
         _ => Err("an answer to another question".into()),
     }
+}
+
+/// What stands behind a string multimap: strings, each with a list of strings (section 3).
+fn multimap(body: &[u8]) -> Option<&[u8]> {
+    let mut reader = Reader(body);
+    for _ in 0..reader.u16()? {
+        let length = reader.u16()?;
+        reader.bytes(length.into())?;
+        for _ in 0..reader.u16()? {
+            let length = reader.u16()?;
+            reader.bytes(length.into())?;
+        }
+    }
+    Some(reader.0)
 }
 
 #[cfg(test)]
@@ -104,6 +121,9 @@ mod tests {
             (b"\x84\0hc\x02\0\0\0\0", "an answer to another question"),
             (b"\x84\0hc\x06\x7f\0\0\0", "a message of 2130706441 bytes"),
             (b"\x84\0hc\0\0\0\0\x02ab", "an error without a code"),
+            (b"\x84\0hc\x06\0\0\0\0", "an answer that its length does not fit"),
+            (b"\x84\0hc\x06\0\0\0\x03\0\0x", "an answer that its length does not fit"),
+            (b"\x84\0hc\x06\0\0\0\x06\0\x01\0\x01k\0", "an answer that its length does not fit"),
         ] {
             let error = decode(bytes).expect_err("refused");
             assert!(error.starts_with(wrong), "{error}");

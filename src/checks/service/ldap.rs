@@ -67,12 +67,26 @@ pub fn decode(bytes: &[u8]) -> Decoded<u8> {
         [2, 1, 0] => &[0x78],
         _ => return Err(NO_LDAP.into()),
     };
-    let Some((head, _)) = element(operation, kinds)? else { return Err(NO_LDAP.into()) };
-    match operation.get(head..) {
-        // More behind the one answer is of a length that is wrong.
-        Some([0x0a, 1, code, ..]) if bytes.len() == used => Ok(Some((*code, used))),
+    let Some((head, length)) = element(operation, kinds)? else { return Err(NO_LDAP.into()) };
+    // Behind it there may be controls, and nothing else.
+    match operation.get(head..).and_then(|rest| rest.split_at_checked(length)) {
+        Some((result, [] | [0xa0, ..])) if strings(result) => match result {
+            [0x0a, 1, code, ..] => Ok(Some((*code, used))),
+            _ => Err(NO_LDAP.into()),
+        },
         _ => Err(NO_LDAP.into()),
     }
+}
+
+/// Whether a result has its name and its message behind the code (section 4.1.9).
+fn strings(result: &[u8]) -> bool {
+    let mut rest = result.get(3..).unwrap_or_default();
+    for _ in 0..2 {
+        let Ok(Some((head, length))) = element(rest, &[4]) else { return false };
+        let Some(behind) = rest.get(head + length..) else { return false };
+        rest = behind;
+    }
+    true
 }
 
 /// The length of the head of an element of one of these types, and of what it holds (X.690 section
@@ -123,6 +137,10 @@ mod tests {
             b"\x30\x03\x02\x01\x01",
             b"\x30\x0c\x02\x01\x02\x61\x07\x0a\x01\0\x04\0\x04\0",
             b"\x30\x0c\x02\x01\x01\x65\x07\x0a\x01\0\x04\0\x04\0",
+            // Lengths that contradict each other; no name and no message.
+            b"\x30\x0b\x02\x01\x01\x61\x07\x0a\x01\0\x04\0\x04\0",
+            b"\x30\x0d\x02\x01\x01\x61\x07\x0a\x01\0\x04\0\x04\0\0",
+            b"\x30\x08\x02\x01\x01\x61\x03\x0a\x01\0",
         ] {
             assert_eq!(decode(bytes), Err("that is no LDAP".into()), "{bytes:?}");
         }

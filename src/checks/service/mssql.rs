@@ -9,6 +9,7 @@ use crate::net::Peer;
 use crate::net::stream::Decoded;
 use crate::text::Wrong;
 use crate::verdict::{Healthy, Verdict};
+use crate::wire::Reader;
 
 /// SQL Server, or one that speaks its protocol.
 #[derive(Debug)]
@@ -19,6 +20,10 @@ pub struct Mssql(Box<Peer>);
 /// alone, which every server can do.
 const REQUEST: &[u8; 26] = b"\x12\x01\0\x1a\0\0\x01\0\
     \0\0\x0b\0\x06\x01\0\x11\0\x01\xff\0\0\0\0\0\0\0";
+
+/// Kinds of options (section 2.2.6.5), and what ends their list.
+const VERSION: u8 = 0;
+const END: u8 = 0xff;
 
 impl Check for Mssql {
     /// Takes what the peer takes; the rest of an application's URL is for others.
@@ -44,19 +49,32 @@ pub fn decode(bytes: &[u8]) -> Decoded<[u8; 4]> {
     }
     let Some([_, _, high, low, ..]) = bytes.first_chunk::<8>() else { return Ok(None) };
     let used = usize::from(u16::from_be_bytes([*high, *low]));
-    let wrong = || Wrong::from(NO_TDS);
     if used < 8 {
-        return Err(wrong());
+        return Err(NO_TDS.into());
     }
     let Some(options) = bytes.get(8..used) else { return Ok(None) };
-    // VERSION must be the first.
-    let [0, high, low, 0, 6, ..] = options else { return Err(wrong()) };
-    let at = usize::from(u16::from_be_bytes([*high, *low]));
-    let version = options.get(at..at + 6).and_then(|version| version.first_chunk());
-    // One answer to one question: more behind it is of a length that is wrong.
-    match version {
-        Some(version) if bytes.len() == used => Ok(Some((*version, used))),
-        _ => Err(wrong()),
+    let version = version(options).ok_or_else(|| Wrong::from(NO_TDS))?;
+    Ok(Some((version, used)))
+}
+
+/// The value of VERSION, which must be the first; each option stands inside the packet, and the list
+/// ends.
+fn version(options: &[u8]) -> Option<[u8; 4]> {
+    let mut list = Reader(options);
+    let mut first = None;
+    loop {
+        let kind = list.u8()?;
+        if kind == END {
+            return first;
+        }
+        let (at, length) = (usize::from(list.u16()?), usize::from(list.u16()?));
+        let value = options.get(at..at + length)?;
+        if first.is_none() {
+            if kind != VERSION || length != 6 {
+                return None;
+            }
+            first = value.first_chunk().copied();
+        }
     }
 }
 
@@ -78,6 +96,9 @@ mod tests {
             b"\x04\x01\0\x07\0\0\x01\0",
             b"\x04\x01\0\x0b\0\0\x01\0\xff\0\0",
             b"\x04\x01\0\x0e\0\0\x01\0\0\x7f\0\0\x06\xff",
+            // No end of the list; an option outside the packet.
+            b"\x04\x01\0\x13\0\0\x01\0\0\0\x05\0\x06\x10\0\x03\xe8\0\0",
+            b"\x04\x01\0\x19\0\0\x01\0\0\0\x0b\0\x06\x01\0\x11\0\x01\xff\x10\0\x03\xe8\0\0",
         ] {
             assert_eq!(decode(bytes), Err("that is no SQL Server".into()), "{bytes:?}");
         }
