@@ -2,6 +2,9 @@
 //! README, the tests, the fuzzers), reads these rows.
 
 #[cfg(feature = "services")]
+use super::schemes::upgraded;
+use super::schemes::{at, host, opaque, tls};
+#[cfg(feature = "services")]
 use super::service::{
     amqp::Amqp, cassandra::Cassandra, fcgi::Fcgi, grpc::Grpc, kafka::Kafka, ldap::Ldap,
     memcached::Memcached, mongodb::Mongodb, mqtt::Mqtt, mssql::Mssql, mysql::Mysql, nats::Nats,
@@ -15,7 +18,7 @@ use super::{
     stream::Stream,
     udp::Udp,
 };
-use crate::input::{Options, Scheme, Secure, Target, Text, Usage};
+use crate::input::{Options, Scheme, Target, Text, Usage};
 use crate::text::{Laid, Place};
 
 /// A kind of check.
@@ -91,32 +94,6 @@ fn boxed<C: Check + 'static>(
     options: &mut Options<'_>,
 ) -> Result<Box<dyn Check>, Usage> {
     Ok(Box::new(C::parse(target, options)?))
-}
-
-/// `name://`, without a port of its own.
-const fn host(name: &'static str) -> Scheme {
-    Scheme { name, opaque: false, port: None, secure: Secure::Never }
-}
-
-/// `name://`, whose port is known.
-const fn at(name: &'static str, port: u16) -> Scheme {
-    Scheme { port: Some(port), ..host(name) }
-}
-
-/// The same over TLS.
-const fn tls(scheme: Scheme) -> Scheme {
-    Scheme { secure: Secure::Always, ..scheme }
-}
-
-/// The same, which `--tls` makes TLS of.
-#[cfg(feature = "services")]
-const fn upgraded(scheme: Scheme) -> Scheme {
-    Scheme { secure: Secure::StartTls, ..scheme }
-}
-
-/// `name:` with a path or a name.
-const fn opaque(name: &'static str) -> Scheme {
-    Scheme { opaque: true, ..host(name) }
 }
 
 /// Every kind there is.

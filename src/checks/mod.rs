@@ -6,6 +6,7 @@ pub mod http;
 pub mod json;
 pub mod kinds;
 pub mod local;
+mod schemes;
 #[cfg(feature = "services")]
 pub mod service;
 pub mod stream;
