@@ -23,7 +23,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 ROOT = Path(sys.argv[1])
 HOME = Path("/tmp/peers")
 SECRET = "s3cret"
-NAMES = "localhost db cache cache.internal api app config broker broker-1 mq.internal app.internal app.example.org mail.example.org".split()
+NAMES = "localhost db cache cache.internal api app config broker broker-1 mq.internal app.internal app.example.org mail.example.org directory db-1 db-2 db-3".split()
 
 
 def start(*command, **options):
@@ -239,7 +239,10 @@ def nginx():
                 listen 127.0.0.1:80; listen 127.0.0.1:8080; listen 127.0.0.1:3000; listen unix:/run/docker.sock; listen unix:{HOME}/http.sock;
                 {locations}
             }}
-            server {{ listen 127.0.0.1:443 ssl; listen 127.0.0.1:8443 ssl; {tls} {locations} }}
+            server {{
+                listen 127.0.0.1:443 ssl; listen 127.0.0.1:8443 ssl; listen 127.0.0.1:9443 ssl proxy_protocol; {tls}
+                {locations}
+            }}
         }}
     """)  # fmt: skip
     start("nginx", "-p", HOME, "-c", HOME / "nginx.conf", "-e", HOME / "nginx.log")
@@ -348,6 +351,17 @@ def amqp():
         scripted(port, answers=[(b"AMQP\0\0\x09\x01", frame)], tls=tls)
 
 
+def directories():
+    """A success for an anonymous bind (RFC 4511, 4.2.2), SUPPORTED for OPTIONS (CQL v4, 4.2.4), PRELOGIN's answer (MS-TDS, 2.2.6.5)."""
+    bound = b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\0\x04\0\x04\0"
+    for port, tls in ((389, False), (636, True)):
+        scripted(port, answers=[(b"\x30\x0c\x02\x01\x01\x60", bound)], tls=tls)
+    supported = b"\x84\0hc\x06\0\0\0\x16\0\x01\0\x0bCOMPRESSION\0\x01\0\x03lz4"
+    scripted(9042, answers=[(b"\x04\0hc\x05", supported)])
+    version = b"\0\0\x0b\0\x06\x01\0\x11\0\x01\xff\x10\0\x03\xe8\0\0\x02"
+    scripted(1433, answers=[(b"\x12\x01", b"\x04\x01\0\x1a\0\0\x01\0" + version)])
+
+
 def up(where):
     try:
         connected(where).close()
@@ -370,6 +384,11 @@ def main():
         scripted(2181, answers=[(b"srvr", b"Zookeeper version: 3.8.0\nMode: standalone\n")])
         scripted(25, b"220 mail.example.org ESMTP\r\n")
         scripted(993, b"* OK ready\r\n", tls=True)
+        scripted(143, b"* OK ready\r\n")
+        scripted(21, b"220 ready\r\n")
+        scripted(22, b"SSH-2.0-server\r\n")
+        scripted(11300, answers=[(b"stats\r\n", b"OK 29\r\n---\ncurrent-jobs-ready: 0\n\r\n")])
+        directories()
         broker = peer("kafka_peer.py", "broker")
         fork(9092, broker)
         fork(9093, broker)
@@ -380,7 +399,7 @@ def main():
     server, plain, tls = grpc_server()
     fork(50051, plain, tls=tls)
     fork("/run/app.sock", f"{HOME}/http.sock", h2=plain)
-    wanted = [53, 80, 1883, 3306, 4222, 5432, 8080, 8443, 8883, 9000, 11211, 16379, "/run/memcached.sock", "/run/php/php-fpm.sock", "/run/mysqld/mysqld.sock",
+    wanted = [53, 80, 1883, 3306, 4222, 5432, 8080, 8443, 9443, 8883, 9000, 11211, 16379, "/run/memcached.sock", "/run/php/php-fpm.sock", "/run/mysqld/mysqld.sock",
               "/run/postgresql/.s.PGSQL.5432", 5353]  # fmt: skip
     end = time.monotonic() + 60
     while missing := [where for where in wanted if not up(where)]:
