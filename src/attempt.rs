@@ -101,6 +101,13 @@ impl<'a> Attempt<'a> {
         self.deadline.remaining().filter(|_| !self.signalled.load(Ordering::Relaxed))
     }
 
+    /// Until when a peer is waited for whose verdict is known, so that it may end in order: 250 ms, and
+    /// no more than half of what is left.
+    pub fn courtesy(&self) -> Deadline {
+        const MOST: Duration = Duration::from_millis(250);
+        Deadline::after(MOST.min(self.remaining().unwrap_or_default() / 2))
+    }
+
     /// How long this try has been running.
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()

@@ -71,6 +71,9 @@ pub fn piece(text: &[u8]) -> usize {
 /// Where `part` starts in `bytes`; an empty one nowhere. Each byte is looked at twice at most (Knuth,
 /// Morris and Pratt), whatever a peer and a pattern are made of.
 pub fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
+    let (first, rest) = part.split_first()?;
+    // Most often it begins nowhere, or much later: no table is made for that.
+    let mut at = bytes.iter().position(|byte| byte == first)?;
     // How much of `part` ends with `byte`, where so much of it ended before that. `shorter` says for
     // each beginning of `part` how much of another is its end.
     let step = |shorter: &[usize], mut matched: usize, byte: &u8| loop {
@@ -82,16 +85,19 @@ pub fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
     };
     let mut shorter = vec![0];
     let mut matched = 0;
-    for byte in part.get(1..)? {
+    for byte in rest {
         matched = step(&shorter, matched, byte);
         shorter.push(matched);
     }
     matched = 0;
-    let end = bytes.iter().position(|byte| {
-        matched = step(&shorter, matched, byte);
-        matched == part.len()
-    })?;
-    Some(end + 1 - matched)
+    while matched < part.len() {
+        if matched == 0 {
+            at += bytes.get(at..)?.iter().position(|byte| byte == first)?;
+        }
+        matched = step(&shorter, matched, bytes.get(at)?);
+        at += 1;
+    }
+    Some(at - matched)
 }
 
 /// Whether `part` occurs in `bytes`; an empty one everywhere.
@@ -119,6 +125,11 @@ pub fn rsplit_once(text: &str, at: u8) -> Option<(&str, &str)> {
 pub fn before<'a>(text: &'a str, any: &[u8]) -> (&'a str, &'a str) {
     let end = text.bytes().position(|byte| any.contains(&byte)).unwrap_or(text.len());
     text.split_at_checked(end).unwrap_or((text, ""))
+}
+
+/// Whether `word` is one of `words`, between which there are blanks.
+pub fn among(words: &str, word: &str) -> bool {
+    words.split(' ').any(|one| one == word)
 }
 
 /// The row of a table whose key `fits`. The table is one text, `KEY=WORDS|KEY=WORDS`: each pointer to

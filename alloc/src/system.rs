@@ -14,10 +14,11 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// musl's timespec(3type), also where a long is 32 bits.
+/// timespec(3type) as a function of this plain name takes it: in musl as in glibc, where a long has 32
+/// bits, so has its time; those of 64 have names of their own.
 #[repr(C)]
 struct Timespec {
-    seconds: i64,
+    seconds: c_long,
     nanoseconds: c_long,
 }
 
@@ -51,7 +52,7 @@ pub unsafe extern "C" fn poll(fds: *mut c_void, count: c_ulong, timeout: c_int) 
         return 0;
     }
     let time = Timespec {
-        seconds: i64::from(timeout) / 1000,
+        seconds: c_long::from(timeout) / 1000,
         nanoseconds: c_long::from(timeout) % 1000 * 1_000_000,
     };
     let time = if timeout < 0 { ptr::null() } else { &raw const time };

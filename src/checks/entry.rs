@@ -53,18 +53,22 @@ impl Entry {
             given.push(Given { flag, value: Some(Text::plain(value)) });
         }
         let mut options = options.or(&given);
-        let last = urls.pop().unwrap_or_else(|| text.clone());
-        let mut checks = Vec::new();
-        for text in &urls {
+        let last = urls.pop();
+        let mut check = |text: &Text, options: &mut Options<'_>| {
             let (kind, target) = kinds::read(text)?;
-            secrets.append(&mut secret::secrets(text, &target, &options));
-            checks.push((host(&target)?, (kind.parse)(&target, &mut options.clone())?));
+            secrets.append(&mut secret::secrets(text, &target, options));
+            let may_block = may_block(&target, options);
+            let check = (kind.parse)(&target, options)?;
+            Ok((target, may_block, check))
+        };
+        let mut checks = Vec::new();
+        for url in &urls {
+            let (target, _, check) = check(url, &mut options.clone())?;
+            checks.push((host(&target)?, check));
         }
-        let (kind, target) = kinds::read(&last)?;
-        secrets.append(&mut secret::secrets(&last, &target, &options));
-        let may_block = may_block(&target, &options);
+        let (target, may_block, last) = check(last.as_ref().unwrap_or(text), &mut options)?;
         let name = if checks.is_empty() { String::new() } else { host(&target)? };
-        checks.push((name, (kind.parse)(&target, &mut options)?));
+        checks.push((name, last));
         let timeout = options.last(Flag::Timeout, value::timeout)?.unwrap_or(TIMEOUT);
         let name = options.text(Flag::Name)?.filter(|name| !name.is_empty());
         let name = name.map(|name| brief(&name, target::LABEL));

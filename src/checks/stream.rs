@@ -1,10 +1,7 @@
 //! `tcp://`, `unix://` and `tls://`: a connection opens; with `--send` and `--expect` it answers.
 
-use std::time::Duration;
-
 use crate::attempt::Attempt;
 use crate::checks::Check;
-use crate::deadline::Deadline;
 use crate::input::pattern::Pattern;
 use crate::input::{Flag, Options, Target, Usage, value};
 use crate::net::stream::MESSAGE;
@@ -109,9 +106,7 @@ impl Check for Stream {
 /// Takes leave, and lets the server close first: else what it answers meets nobody, and some log that.
 /// The verdict is known: nothing that goes wrong here changes it.
 fn part(stream: &mut net::Stream<'_>, bye: &[u8]) {
-    const PATIENCE: Duration = Duration::from_millis(250);
-    let left = stream.attempt().remaining().unwrap_or_default();
-    let until = Deadline::after(PATIENCE.min(left / 2));
+    let until = stream.attempt().courtesy();
     let mut buffer = [0; 4096];
     let mut said = stream.write(bye).is_ok();
     while said {

@@ -4,7 +4,7 @@
 use crate::checks::kinds::KINDS;
 use crate::input::{Text, Usage};
 use crate::quote::quote;
-use crate::text::{contains, find, piece, row};
+use crate::text::{among, contains, find, piece, row};
 
 /// Options of curl and wget, and what to write here. Those that mean the same here are not among them.
 const OPTIONS: &str = "-f --fail=an answer of 400 or more is unhealthy anyway: leave it out\
@@ -46,14 +46,9 @@ const SCHEMES: &str = "ssh=tcp://HOST:22 --expect SSH-\
 /// Words of a shell and of a Dockerfile, which have reached the command line as arguments.
 const WORDS: &str = "|| && ; | exit CMD CMD-SHELL NONE >/dev/null 2>&1";
 
-/// Whether `words` has `word`.
-fn has(words: &str, word: &str) -> bool {
-    words.split(' ').any(|one| one == word)
-}
-
 /// What an unknown option, as it was typed, is called here.
 pub fn option(spelled: &str) -> Option<&'static str> {
-    row(OPTIONS, &|names| has(names, spelled)).map(|(_, hint)| hint)
+    row(OPTIONS, &|names| among(names, spelled)).map(|(_, hint)| hint)
 }
 
 /// Refuses what is no target, though it could be read as one, before anything of it is expanded.
@@ -61,7 +56,7 @@ pub fn target(typed: &[u8]) -> Result<(), Usage> {
     let text = String::from_utf8_lossy(typed);
     let text = text.as_ref();
     let wrong = |words: &[&str]| Err(Usage::new(words.concat()));
-    if !typed.contains(&b':') && has(WORDS, text) {
+    if !typed.contains(&b':') && among(WORDS, text) {
         return wrong(&[
             "\"",
             text,
@@ -96,7 +91,7 @@ pub fn target(typed: &[u8]) -> Result<(), Usage> {
     }
     let named = find(typed, b"://").and_then(|at| text.get(..at)).unwrap_or_default();
     let known = KINDS.iter().flat_map(|kind| kind.schemes).any(|scheme| scheme.name == named);
-    if !known && let Some((_, instead)) = row(SCHEMES, &|names| has(names, named)) {
+    if !known && let Some((_, instead)) = row(SCHEMES, &|names| among(names, named)) {
         return wrong(&[named, ":// is no kind of target here: want ", instead]);
     }
     let slip = ["http//", "https//", "http:/", "https:/"]

@@ -15,7 +15,7 @@ mod test;
 mod wget;
 
 use crate::input::Usage;
-use crate::text::{Wrong, before, contains, row};
+use crate::text::{Wrong, among, before, contains, row};
 use crate::verdict::quote;
 use expr::{Bytes, Expr, Output, Reads, Value};
 
@@ -91,7 +91,7 @@ fn find(name: &[u8]) -> Option<(&'static str, &'static str)> {
     // Most calls are of a target, which is told by its first wrong letter.
     let fits = |byte: &u8| byte.is_ascii_lowercase() || b"_-[:".contains(byte);
     let name = str::from_utf8(name).ok().filter(|name| name.as_bytes().iter().all(fits))?;
-    row(NAMES, &|names| names.split(' ').any(|one| one == name))
+    row(NAMES, &|names| among(names, name))
 }
 
 /// The words of one call.
@@ -163,7 +163,7 @@ fn call(
         return Err(call.refuse("want fewer calls in calls"));
     }
     let reads = "nc ncat netcat mongosh mongo cat grep egrep fgrep timeout";
-    if stdin.is_some() && !reads.split(' ').any(|one| one == name) {
+    if stdin.is_some() && !among(reads, name) {
         return Err(call.refuse("a pipe into this is not read here, want one into grep"));
     }
     reader(before(names, b" ").0)(&call)

@@ -6,7 +6,7 @@
 
 use super::target::{Find, Scheme, Secure, shown};
 use super::{Flag, Text, Usage, value};
-use crate::text::{Wrong, before, find, rsplit_once, split_once};
+use crate::text::{Wrong, among, before, contains, find, rsplit_once, split_once};
 
 /// What a URL comes to.
 #[derive(Debug, Default)]
@@ -76,7 +76,7 @@ pub fn read(text: &Text, service: Find<'_>) -> Result<Application, Usage> {
 fn connection_string(lower: &str) -> Result<Application, Usage> {
     let (name, rest) = before(lower, b"=:/?");
     let named = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b' ');
-    let has = |part: &[u8]| find(lower.as_bytes(), part).is_some();
+    let has = |part: &[u8]| contains(lower.as_bytes(), part);
     let secret = (has(b"password=") || has(b"pwd=")) && !has(b"://");
     match named && rest.starts_with('=') || secret {
         true => Err(Usage::new(
@@ -191,7 +191,7 @@ impl<'a> Reading<'a> {
             for host in hosts {
                 if host.starts_with('/') {
                     let mut socket = ["unix:", host].concat();
-                    if scheme.port == Some(5432) && find(host.as_bytes(), b".s.PGSQL.").is_none() {
+                    if scheme.port == Some(5432) && !contains(host.as_bytes(), b".s.PGSQL.") {
                         let port = if self.port.is_empty() { "5432" } else { self.port };
                         socket = [&socket, "/.s.PGSQL.", port].concat();
                     }
@@ -213,13 +213,6 @@ impl<'a> Reading<'a> {
         }
         Ok(application)
     }
-}
-
-/// Whether `word` is one of `words`.
-fn among(words: &str, word: &str) -> bool {
-    let mut found = false;
-    pieces(words, b" ", &mut |one| found |= one == word);
-    found
 }
 
 /// What stands between any of `at`.

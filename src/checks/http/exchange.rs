@@ -18,9 +18,9 @@ const JUDGED: usize = 1 << 20;
 /// How long the first bytes of a rejected answer's body are waited for: they say what is down.
 const REASON: Duration = Duration::from_millis(250);
 
-/// How much of a body that nobody asked for is taken in, and for how long, so that the server can
-/// finish what it is writing.
-const COURTESY: (usize, Duration) = (65_536, Duration::from_millis(250));
+/// How much of a body that nobody asked for is taken in, so that the server can finish what it is
+/// writing.
+const COURTESY: usize = 65_536;
 
 /// How long a server that said nothing to plain HTTP has for an answer to TLS.
 const SECOND_LOOK: Duration = Duration::from_millis(200);
@@ -120,19 +120,17 @@ impl<'w> Exchange<'w> {
     /// else it logs a broken pipe, and a proxy in front of it counts an abort. Nothing that goes
     /// wrong here changes a verdict, nor does it outlast the deadline.
     pub(super) fn close(mut self) {
-        let (most, time) = COURTESY;
         let framed = match self.body {
-            Body::Length(left) => (1..=most as u64).contains(&left),
+            Body::Length(left) => (1..=COURTESY as u64).contains(&left),
             Body::Close => false,
             _ => true,
         };
         let stream = |value: &[u8]| contains(&value.to_ascii_lowercase(), b"text/event-stream");
-        let most = self.decoded.len() + most;
+        let most = self.decoded.len() + COURTESY;
         // Most bodies came with the head: then nothing else is looked at.
         let begun = framed && matches!(self.decode(), Ok(false));
         if begun && !self.head.all("content-type").any(stream) {
-            let left = self.attempt().remaining().unwrap_or_default();
-            self.take_in(most, Deadline::after(time.min(left / 2)));
+            self.take_in(most, self.attempt().courtesy());
         }
         self.stream.close();
     }

@@ -234,15 +234,16 @@ impl Http {
             exchange.fill()?;
         }
         let body = &exchange.decoded;
-        let unmatched = || self.grep.iter().find(|pattern| !pattern.matches(body));
-        let got = ["of ", &body.len().to_string(), " bytes"].concat();
-        let judged = match (missing.first(), unmatched()) {
-            (Some(text), _) => Err(Failure::lacks("body", &got, text, body)),
-            (None, Some(pattern)) => Err(pattern.failure("body", &got, body)),
-            (None, None) => self.json.iter().try_for_each(|wanted| {
+        let got = || ["of ", &body.len().to_string(), " bytes"].concat();
+        let judged = if let Some(text) = missing.first() {
+            Err(Failure::lacks("body", &got(), text, body))
+        } else if let Some(pattern) = self.grep.iter().find(|pattern| !pattern.matches(body)) {
+            Err(pattern.failure("body", &got(), body))
+        } else {
+            self.json.iter().try_for_each(|wanted| {
                 exchange.attempt().check_deadline()?;
                 wanted.judge(body)
-            }),
+            })
         };
         judged.map_err(|failure| match exchange.head.all("content-encoding").next() {
             // None was asked for, but it may be why (RFC 9110 section 8.4).

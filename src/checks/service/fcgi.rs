@@ -99,14 +99,14 @@ impl Fcgi {
                 _ => failure,
             });
         }
-        let missing = self.expect.iter().find(|text| !contains(body, text));
-        let rejected = self.reject.iter().find(|text| contains(body, text));
-        let got = ["of ", &body.len().to_string(), " bytes"].concat();
-        match (missing, rejected) {
-            (Some(text), _) => Err(Failure::lacks("body", &got, text, seen)),
-            (None, Some(text)) => Err(Failure::holds("body", &got, text, seen)),
-            (None, None) => Healthy::saw(line),
+        let got = || ["of ", &body.len().to_string(), " bytes"].concat();
+        if let Some(text) = self.expect.iter().find(|text| !contains(body, text)) {
+            return Err(Failure::lacks("body", &got(), text, seen));
         }
+        if let Some(text) = self.reject.iter().find(|text| contains(body, text)) {
+            return Err(Failure::holds("body", &got(), text, seen));
+        }
+        Healthy::saw(line)
     }
 }
 

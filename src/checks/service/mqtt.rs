@@ -6,7 +6,7 @@ use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
 use crate::net::stream::Decoded;
 use crate::net::{Peer, unpredictable};
-use crate::text::row;
+use crate::text::{among, row};
 use crate::verdict::{Failure, Healthy, Verdict};
 
 /// An MQTT broker.
@@ -56,7 +56,7 @@ impl Mqtt {
             4 | 5 if self.user.is_none() => Healthy::saw("up, wants user and password"),
             code => {
                 let code = code.to_string();
-                let known = row(CODES, &|codes| codes.split(' ').any(|one| one == code));
+                let known = row(CODES, &|codes| among(codes, &code));
                 let words = known.map_or("not known", |(_, words)| words);
                 let who = if self.user.is_some() { " with the user given" } else { "" };
                 let got =

@@ -14,7 +14,7 @@ use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
 use crate::net::Peer;
 use crate::net::stream::{Conversation, Decoded, claimed};
-use crate::text::{Wrong, find};
+use crate::text::{Wrong, contains};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
 use crate::wire::Reader;
 
@@ -60,9 +60,9 @@ impl Check for Mysql {
         }
         let saw = self.login(&mut talk, number, start).map_err(|failure| {
             // It lets in nobody without a password, and says so in errors of its own numbers.
-            match find(version.as_bytes(), b"ClickHouse") {
-                Some(_) => failure.with("want http://HOST:8123/ping for ClickHouse"),
-                None => failure,
+            match contains(version.as_bytes(), b"ClickHouse") {
+                true => failure.with("want http://HOST:8123/ping for ClickHouse"),
+                false => failure,
             }
         })?;
         talk.close();

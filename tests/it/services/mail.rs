@@ -4,20 +4,17 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use rustix::process::geteuid;
+
 use crate::support::{Folder, Server, check, eventually, free_port, has};
 
 /// A server that must be root, which ends with its stdin.
 fn as_root(line: &str) -> Server {
-    let mut command = match fs::write("/root/.healthcheck", "") {
-        Ok(()) => Command::new("sh"),
-        Err(_) => Command::new("sudo"),
-    };
-    let _ = fs::remove_file("/root/.healthcheck");
-    if command.get_program() == "sudo" {
-        command.args(["-n", "sh"]);
-    }
+    let sudo: &[&str] = if geteuid().is_root() { &[] } else { &["sudo", "-n"] };
     let script = format!("{line} & read _; kill $!; wait");
-    Server::to_talk_to(command.args(["-c", &script]).stdout(Stdio::null()).stderr(Stdio::null()))
+    let words = [sudo, &["sh", "-c", &script]].concat();
+    let mut command = Command::new(words[0]);
+    Server::to_talk_to(command.args(&words[1..]).stdout(Stdio::null()).stderr(Stdio::null()))
 }
 
 /// What it wrote once `last` is in it.
