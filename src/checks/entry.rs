@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::{Check, kinds};
 use crate::attempt::Attempt;
-use crate::input::application::{self, Application};
+use crate::input::application::{self, Application, Url};
 use crate::input::{
     Flag, Given, Options, Scheme, Secure, Target, Text, Usage, secret, target, value,
 };
 use crate::net::tls;
-use crate::verdict::{Failure, Healthy, Verdict, brief};
+use crate::verdict::{Failure, Healthy, Verdict, brief, quote};
 
 /// The default of `--timeout`.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,33 +48,37 @@ impl Entry {
             kinds::find(name).map(|(_, scheme)| scheme).filter(|scheme| scheme.is_service())
         };
         let Application { mut urls, options: more } = application::read(text, service)?;
-        let mut given = Vec::new();
-        for (flag, value) in more {
-            given.push(Given { flag, value: Some(Text::plain(value)) });
-        }
-        let mut options = options.or(&given);
+        let options = options.or(&more);
         let last = urls.pop();
+        let mut blocks = false;
         let mut check = |text: &Text, options: &mut Options<'_>| {
             let (kind, target) = kinds::read(text)?;
             secrets.append(&mut secret::secrets(text, &target, options));
-            let may_block = may_block(&target, options);
+            blocks |= may_block(&target, options);
             let check = (kind.parse)(&target, options)?;
-            Ok((target, may_block, check))
+            Ok((target, check))
         };
+        // Where the caller says whom to dial, each is asked there.
+        let dialled = options.scope(Flag::ConnectTo).is_some();
+        let socket = |url: &'_ Url| url.socket.clone().filter(|_| !dialled);
         let mut checks = Vec::new();
         for url in &urls {
-            let (target, _, check) = check(url, &mut options.clone())?;
-            checks.push((host(&target)?, check));
+            let socket = socket(url);
+            let mut options = options.clone().or(socket.as_slice());
+            let (target, check) = check(&url.text, &mut options)?;
+            checks.push((host(&target, socket.as_ref())?, check));
         }
-        let (target, may_block, last) = check(last.as_ref().unwrap_or(text), &mut options)?;
-        let name = if checks.is_empty() { String::new() } else { host(&target)? };
+        let socket = last.as_ref().and_then(socket);
+        let mut options = options.or(socket.as_slice());
+        let (target, last) = check(last.as_ref().map_or(text, |url| &url.text), &mut options)?;
+        let name = if checks.is_empty() { String::new() } else { host(&target, socket.as_ref())? };
         checks.push((name, last));
         let timeout = options.last(Flag::Timeout, value::timeout)?.unwrap_or(TIMEOUT);
         let name = options.text(Flag::Name)?.filter(|name| !name.is_empty());
         let name = name.map(|name| brief(&name, target::LABEL));
         let left = options.finish(&target.label)?;
         let (label, kind) = (name.unwrap_or(target.label), target.scheme.name);
-        Ok((Self { label, kind, timeout, may_block, checks }, left))
+        Ok((Self { label, kind, timeout, may_block: blocks, checks }, left))
     }
 }
 
@@ -103,8 +107,11 @@ impl Entry {
     }
 }
 
-/// The host of one of several targets, with its port where it is no usual one.
-fn host(target: &Target) -> Result<String, Usage> {
+/// The host of one of several targets, with its port where it is no usual one; or its socket.
+fn host(target: &Target, socket: Option<&Given>) -> Result<String, Usage> {
+    if let Some(Given { value: Some(path), .. }) = socket {
+        return Ok(quote(path.shown().as_bytes()));
+    }
     let authority = target.authority()?;
     let host = authority.host.to_string();
     Ok(match authority.port {

@@ -5,16 +5,25 @@
 //! `docs/urls.md` has the table.
 
 use super::target::{Find, Scheme, Secure, shown};
-use super::{Flag, Text, Usage, value};
+use super::{Flag, Given, Text, Usage, value};
 use crate::text::{Wrong, among, before, contains, find, rsplit_once, split_once};
 
 /// What a URL comes to.
 #[derive(Debug, Default)]
 pub struct Application {
-    /// `scheme://userinfo@host:port/path`, one for each host; none where it is read as it is.
-    pub urls: Vec<Text>,
-    /// The options that it amounts to.
-    pub options: Vec<(Flag, Vec<u8>)>,
+    /// One for each host; none where it is read as it is.
+    pub urls: Vec<Url>,
+    /// The options that it amounts to, for every host.
+    pub options: Vec<Given>,
+}
+
+/// What one host of it comes to.
+#[derive(Debug)]
+pub struct Url {
+    /// `scheme://userinfo@host:port/path`.
+    pub text: Text,
+    /// `--connect-to` its socket, where it has one: no other host is asked there.
+    pub socket: Option<Given>,
 }
 
 /// Names of the services, and other names: drivers, and what they were called before.
@@ -171,7 +180,7 @@ impl<'a> Reading<'a> {
         let mut application = Application::default();
         if let Some(verified) = self.tls {
             match scheme.secure {
-                Secure::StartTls => application.options.push((Flag::Tls, Vec::new())),
+                Secure::StartTls => application.options.push(given(Flag::Tls, "")),
                 Secure::Always | Secure::OnRedirect => {}
                 Secure::Never => {
                     scheme = service(&[scheme.name, "s"].concat())
@@ -179,9 +188,9 @@ impl<'a> Reading<'a> {
                 }
             }
             if self.lax || !verified {
-                application.options.push((Flag::Insecure, Vec::new()));
+                application.options.push(given(Flag::Insecure, ""));
             } else if !self.roots.is_empty() {
-                application.options.push((Flag::Cacert, decoded(self.roots).into()));
+                application.options.push(given(Flag::Cacert, &decoded(self.roots)));
             }
         }
         for (user, host, path) in parts {
@@ -189,13 +198,14 @@ impl<'a> Reading<'a> {
             let hosts =
                 if host.is_empty() && !self.hosts.is_empty() { &self.hosts } else { &named[..] };
             for host in hosts {
+                let mut socket = None;
                 if host.starts_with('/') {
-                    let mut socket = ["unix:", host].concat();
+                    let mut path = ["unix:", host].concat();
                     if scheme.port == Some(5432) && !contains(host.as_bytes(), b".s.PGSQL.") {
                         let port = if self.port.is_empty() { "5432" } else { self.port };
-                        socket = [&socket, "/.s.PGSQL.", port].concat();
+                        path = [&path, "/.s.PGSQL.", port].concat();
                     }
-                    application.options.push((Flag::ConnectTo, socket.into()));
+                    socket = Some(given(Flag::ConnectTo, &path));
                 }
                 let host = if host.starts_with('/') { "" } else { host };
                 let with_port = !host.ends_with(']') && host.contains(':');
@@ -208,11 +218,17 @@ impl<'a> Reading<'a> {
                 let behind = split_once(instance, b':')
                     .map_or(instance, |(name, _)| instance.get(name.len()..).unwrap_or_default());
                 let url = [scheme.name, "://", user, name, behind, colon, port, path].concat();
-                application.urls.push(Text { meant: url.into(), ..text.clone() });
+                let text = Text { meant: url.into(), ..text.clone() };
+                application.urls.push(Url { text, socket });
             }
         }
         Ok(application)
     }
+}
+
+/// An option as the URL gives it.
+fn given(flag: Flag, value: &str) -> Given {
+    Given { flag, value: Some(Text::plain(value)) }
 }
 
 /// What stands between any of `at`.
@@ -256,12 +272,17 @@ mod tests {
         if read.urls.is_empty() {
             return "-".into();
         }
-        let meant = read.urls.into_iter().map(|text| String::from_utf8(text.meant).expect("text"));
-        let mut words: Vec<String> = meant.collect();
-        for (flag, value) in read.options {
+        let text = |text: Text| String::from_utf8(text.meant).expect("text");
+        let mut words = Vec::new();
+        let option = |words: &mut Vec<String>, Given { flag, value }| {
             words.push(flag.spelled());
-            words.extend(String::from_utf8(value).ok().filter(|value| !value.is_empty()));
+            words.extend(value.map(text).filter(|value| !value.is_empty()));
+        };
+        for url in read.urls {
+            words.push(text(url.text));
+            url.socket.into_iter().for_each(|given| option(&mut words, given));
         }
+        read.options.into_iter().for_each(|given| option(&mut words, given));
         words.join(" ")
     }
 
@@ -309,6 +330,20 @@ mod tests {
             (
                 "postgresql://u@%2Frun%2Fpg/d?port=5433",
                 "postgresql://u@:5433/d --connect-to unix:/run/pg/.s.PGSQL.5433",
+            ),
+            (
+                "postgresql:///d?host=/a,/b",
+                "postgresql:///d --connect-to unix:/a/.s.PGSQL.5432 \
+                 postgresql:///d --connect-to unix:/b/.s.PGSQL.5432",
+            ),
+            (
+                "postgresql:///d?host=/a,db2&sslmode=require",
+                "postgresql:///d --connect-to unix:/a/.s.PGSQL.5432 \
+                 postgresql://db2/d --tls --insecure",
+            ),
+            (
+                "postgresql://db1,%2Fa/d",
+                "postgresql://db1/d postgresql:///d --connect-to unix:/a/.s.PGSQL.5432",
             ),
             ("postgresql+psycopg2://u:p@h/d", "postgresql://u:p@h/d"),
             ("postgresql+psycopg://u:p@h:5432/d", "postgresql://u:p@h:5432/d"),

@@ -30,6 +30,28 @@ fn postgresql_and_mariadb_by_the_urls_of_applications() {
     }
     let several = format!("postgresql://127.0.0.1:{closed},127.0.0.1:{port}/postgres");
     has(&healthy(&[&several]), &format!("127.0.0.1:{port}: accepts connections, version 1"));
+    // Each is asked at its own socket, and a host at none.
+    let nowhere = format!("{folder}/nowhere");
+    let socket = format!("unix:{folder}/.s.PGSQL.{port}: accepts connections, version 1");
+    for url in [
+        format!("postgresql:///postgres?host={nowhere},{folder}&port={port}"),
+        format!("postgresql:///postgres?host={folder},{nowhere}&port={port}"),
+        format!("postgresql://127.0.0.1:{closed},{encoded}/postgres?port={port}"),
+    ] {
+        has(&healthy(&[&url]), &socket);
+    }
+    let none = format!("postgresql://127.0.0.1:{closed},[::1]:{closed}/postgres?host={folder}");
+    has(&unhealthy(&[&none]), &format!("[::1]:{closed}: connecting to [::1]:{closed}"));
+    let none = unhealthy(&[&format!("postgresql:///postgres?host={nowhere},{nowhere}2")]);
+    has(&none, &format!("connecting to the Unix socket {nowhere}/.s.PGSQL.5432: No such file"));
+    has(
+        &none,
+        &format!("unix:{nowhere}2/.s.PGSQL.5432: connecting to the Unix socket {nowhere}2/"),
+    );
+    // What the caller says counts for all.
+    let here = format!("unix:{folder}/.s.PGSQL.{port}");
+    let url = format!("postgresql:///postgres?host={nowhere},{nowhere}2");
+    has(&healthy(&[&url, "--connect-to", &here]), "localhost: accepts connections");
     for mode in ["require", "verify-full"] {
         let url = format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode={mode}");
         has(&unhealthy(&[&url]), "the server does not offer TLS");
