@@ -137,12 +137,12 @@ impl Failure {
     /// The deadline came first, `after` this long; without a time, a signal did.
     pub fn timed_out(stage: &Stage, after: Option<Duration>) -> Self {
         let (cause, words) = match after {
-            Some(after) => {
-                (Cause::Timeout, format!("timed out after {} while {stage}", Span(after)))
-            }
-            None => (Cause::Signal, format!("stopped by a signal while {stage}")),
+            Some(after) => (Cause::Timeout, format!("timed out after {}", Span(after))),
+            None => (Cause::Signal, "stopped by a signal".to_owned()),
         };
-        Self::new(stage.step, cause, words)
+        // Of the steps this one alone is called by a noun.
+        let during = if stage.step == Step::Handshake { "in the" } else { "while" };
+        Self::new(stage.step, cause, format!("{words} {during} {stage}"))
     }
 
     /// Something was found that is not what was wanted: `status 503, want 200-399`.

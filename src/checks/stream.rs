@@ -75,7 +75,11 @@ impl Check for Stream {
                 });
             }
             let mut buffer = [0; 4096];
-            attempt.enter(Step::Read, stream.peer());
+            let at = match missing {
+                Some(text) => [stream.peer(), ", want \"", &quote(text), "\""].concat(),
+                None => stream.peer().to_owned(),
+            };
+            attempt.enter(Step::Read, &at);
             let n = stream.hear(&mut buffer, wanted.seen.len()).map_err(|failure| {
                 // What came tells who is there, though it is not what was wanted.
                 let who = net::recognise::recognise(seen).unwrap_or_default();

@@ -20,6 +20,16 @@ use crate::text::contains;
 /// The most that is read of a `$(cat FILE)`.
 const FILE: usize = 65_536;
 
+/// A first argument without its path: probes are written with `/bin/sh`, and no target begins so. Behind
+/// two slashes is a host.
+fn typed(word: &[u8]) -> &[u8] {
+    match word {
+        [b'/', b'/', ..] => word,
+        [b'/', ..] => base(word),
+        word => word,
+    }
+}
+
 /// A call by one of our names.
 pub struct Named {
     /// The name, and what it was given.
@@ -43,7 +53,7 @@ impl Named {
         let mut words = Vec::new();
         if known(name) {
             words.push(name.to_vec());
-        } else if !given.first().is_some_and(|first| known(first.as_bytes())) {
+        } else if !given.first().is_some_and(|first| known(typed(first.as_bytes()))) {
             return None;
         }
         for word in given {
@@ -234,7 +244,11 @@ mod tests {
         assert_eq!(waits(&["x", "sh", "-c", "/healthcheck http://a/${file:/x}"]), bounded);
         assert_eq!(waits(&["x", "curl", "http://healthy/"]), Some(None));
         assert_eq!(waits(&["x", "http://curl"]), None);
-        assert_eq!(waits(&["/usr/bin/healthcheck", "/usr/bin/curl"]), None);
+        assert_eq!(waits(&["/usr/bin/healthcheck", "/usr/bin/curl"]), Some(None));
+        assert_eq!(waits(&["x", "--explain", "/bin/sh", "-c", "$(cat f)"]), bounded);
+        for no in ["//curl", "bin/curl", "/curl/", "/run/curl.sock", "/usr/bin/healthcheck"] {
+            assert_eq!(waits(&["/usr/bin/healthcheck", no]), None, "{no}");
+        }
         assert_eq!(waits(&["healthcheck", "--explain", "wget"]), Some(None));
     }
 }

@@ -195,15 +195,18 @@ impl Peer {
         }
         match (secure, &self.tls) {
             (true, Some(tls)) => stream.secure(tls),
-            (true, None) => Err(attempt
-                .protocol(
-                    "the redirect leads to https, which this flavour leaves out; want the flavour healthcheck",
-                )
-                .setup()),
+            (true, None) => {
+                let wrong = ["the redirect leads to https, and ", NO_TLS].concat();
+                Err(attempt.protocol(wrong).setup())
+            }
             (false, _) => Ok(stream),
         }
     }
 }
+
+/// What a build without TLS is, and which to take: by image tag and by file it is told by one word.
+const NO_TLS: &str =
+    "this build of healthcheck has no TLS; want the image tag or file without \"-plain\"";
 
 /// A header of the PROXY protocol, version 1, of a sender that says nothing of whom it is for, as a
 /// health check of a proxy's does (its specification, section 2.1).
@@ -221,6 +224,7 @@ fn each_address<T>(
 ) -> Result<(T, String), Failure> {
     let addresses = resolve::resolve(host, port, family, attempt)?;
     let mut failed: Option<(Failure, Option<i32>)> = None;
+    let refused = Some(Errno::CONNREFUSED.raw_os_error());
     for (i, address) in addresses.iter().enumerate() {
         let name = address.to_string();
         let until = attempt.deadline().share(addresses.len() - i);
@@ -241,6 +245,8 @@ fn each_address<T>(
             None => (failure, number),
             // Silent as the first: each had a share of the time, and the last names all of it.
             Some((_, None)) if late => (failure, None),
+            // A server that hangs on 127.0.0.1 is the matter, not that it has no ::1.
+            Some(first @ (_, None)) if number == refused && address.ip().is_loopback() => first,
             Some((first, known)) if known == number || number.is_some_and(says_nothing) => {
                 (first, known)
             }
@@ -252,9 +258,7 @@ fn each_address<T>(
     };
     let here = addresses.iter().find(|address| address.ip().is_loopback());
     Err(match (here, number) {
-        (Some(_), Some(number)) if number == Errno::CONNREFUSED.raw_os_error() => {
-            failure.with(&diag::instead(port, attempt))
-        }
+        (Some(_), _) if number == refused => failure.with(&diag::instead(port, attempt)),
         (Some(address), None) => failure.with(&diag::queue(&address.to_string(), attempt)),
         _ => failure,
     })

@@ -16,7 +16,7 @@ use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::conf::{Conf, in_hosts};
 use super::dns::{self, Answer, Rcode};
-use super::socket::{FLAVOUR, address, connect_udp};
+use super::socket::{LOOPBACK, WITHOUT, address, connect_udp};
 use crate::attempt::Attempt;
 use crate::deadline::Deadline;
 use crate::file;
@@ -137,8 +137,8 @@ fn look_up(name: &str, family: Family, attempt: &Attempt<'_>) -> Result<Vec<Addr
     }
     if cfg!(feature = "loopback-only") {
         // A query is a message to the outside, even if sent to a server on this machine.
-        let wrong = "not in /etc/hosts, and this flavour asks no name server; want the flavour ";
-        return Err(attempt.protocol([wrong, FLAVOUR].concat()).setup());
+        let wrong = ["not in /etc/hosts, and ", LOOPBACK, "asks no name server", WITHOUT].concat();
+        return Err(attempt.protocol(wrong).setup());
     }
     let conf = file::read(Path::new("/etc/resolv.conf"), FILE).unwrap_or_default();
     let conf = Conf::parse(&conf);

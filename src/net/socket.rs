@@ -29,17 +29,15 @@ pub(super) fn address(Address { ip, zone }: &Address, port: u16) -> io::Result<S
     Ok(SocketAddrV6::new(*v6, port, 0, number).into())
 }
 
-/// The flavour that does what one with `loopback-only` leaves out.
-pub(super) const FLAVOUR: &str =
-    if cfg!(feature = "tls") { "healthcheck" } else { "healthcheck-plain" };
+/// What a build with `loopback-only` is, and, behind what it does, which one does more.
+pub(super) const LOOPBACK: &str = "this build of healthcheck ";
+pub(super) const WITHOUT: &str = "; want the image tag or file without \"-loopback\"";
 
 /// A build with `loopback-only` is no tool for reaching other machines: every address is asked
 /// here, after redirects and name resolution, before a socket is made.
 pub(super) fn permitted(address: &SocketAddr) -> io::Result<()> {
     if cfg!(feature = "loopback-only") && !address.ip().to_canonical().is_loopback() {
-        let wrong =
-            ["this flavour connects to loopback addresses only; want the flavour ", FLAVOUR]
-                .concat();
+        let wrong = [LOOPBACK, "connects to loopback addresses only", WITHOUT].concat();
         return Err(Wrong::from(wrong).into());
     }
     Ok(())

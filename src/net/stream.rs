@@ -135,6 +135,14 @@ impl<'w> Stream<'w> {
         }
     }
 
+    /// Whether the server asked for a client certificate, and none was sent.
+    pub fn lacks_certificate(&self) -> bool {
+        match &self.layer {
+            Layer::Plain(_) => false,
+            Layer::Tls(session) => session.lacks_certificate(),
+        }
+    }
+
     /// Writes all of `bytes`.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.attempt.enter(Step::Send, &self.peer);
@@ -228,7 +236,7 @@ impl<'w> Stream<'w> {
 
 /// What nothing may mean: HTTP servers and others wait for the end of a request that is none to them.
 const SILENCE: &str =
-    "no byte of an answer came: it hangs, or speaks another protocol (HTTP?) and waits for more";
+    "no byte of an answer came: the port of another protocol (HTTP?), or the server hangs";
 
 /// A decoder's answer: what was decoded and how many bytes it took; `None` when more are needed;
 /// an error in words when no further byte can mend it.
@@ -316,9 +324,14 @@ impl<'w> Conversation<'w> {
         }
     }
 
+    /// Says that nothing more will be asked.
+    pub fn finish(&mut self) {
+        self.stream.finish();
+    }
+
     /// Asks for nothing more; whether the peer has a last word before `until`.
     pub fn last_word(&mut self, until: Deadline) -> Result<bool, Failure> {
-        self.stream.finish();
+        self.finish();
         if self.inbox.is_empty() {
             self.wait_readable(until)?;
         }

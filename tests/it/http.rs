@@ -52,7 +52,11 @@ fn statuses_are_judged_as_the_specification_says() {
                 true => run.healthy(&format!(": {status} Reason in ")),
                 false => {
                     let more = if status == 400 { ": the Host sent was \"localhost:" } else { "" };
-                    let more = if status == 401 { ": no credentials were sent\n" } else { more };
+                    let more = if status == 401 {
+                        ": no credentials were sent (-u USER:PASS, or -H 'Authorization: ...')\n"
+                    } else {
+                        more
+                    };
                     let end = if more.is_empty() { "\n" } else { more };
                     run.unhealthy(&format!(": status {status}, want 200-399{end}"))
                 }
@@ -639,20 +643,24 @@ fn a_rejected_status_says_what_was_sent() {
         (
             with("400", ""),
             vec!["-H", "Host: app"],
-            "400, want 200-399: the Host sent was \"app\"\n",
+            "400, want 200-399: the Host sent was \"app\" (another: -H 'Host: NAME')\n",
         ),
         (with("421", ""), vec![], "421, want 200-399: the Host sent was \"localhost:"),
         (
             with("401", basic),
             vec![],
-            "401, want 200-399: asks for Basic realm=\"x\", no credentials were sent\n",
+            "401, want 200-399: asks for Basic realm=\"x\", no credentials were sent (-u USER:PASS, or -H 'Authorization: ...')\n",
         ),
         (with("401", ""), vec!["-u", "a:b"], "401, want 200-399: credentials were sent\n"),
-        (with("403", ""), vec![], "403, want 200-399: no credentials were sent\n"),
+        (
+            with("403", ""),
+            vec![],
+            "403, want 200-399: no credentials were sent (-u USER:PASS, or -H 'Authorization: ...')\n",
+        ),
         (
             with("407", "Proxy-Authenticate: Negotiate\r\n"),
             vec![],
-            "407, want 200-399: asks for Negotiate, no credentials were sent\n",
+            "407, want 200-399: asks for Negotiate, no credentials were sent (-u USER:PASS, or -H 'Authorization: ...')\n",
         ),
         (with("405", ""), vec![], "405, want 200-399: the method sent was GET\n"),
         (with("411", ""), vec!["-X", "POST"], "411, want 200-399: the method sent was POST\n"),
@@ -697,7 +705,7 @@ fn silence_says_what_came_and_who_may_be_there() {
     });
     ask(mute, &[]).unhealthy(
         "the connection was closed without a response: the request was sent, no byte came back: \
-         does it speak TLS? then write https://\n",
+         does it speak TLS? then write https://; else its own log may tell why\n",
     );
     // It hangs up on plain HTTP and answers a ClientHello: with an alert here.
     let tls = server(|mut stream| {

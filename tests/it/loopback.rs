@@ -52,9 +52,9 @@ fn traced(exe: &Path, before: &str, args: &str) -> Traced {
     Traced { run, calls: calls.map(str::to_owned).collect() }
 }
 
-const REFUSED: &str = "this flavour connects to loopback addresses only";
+const REFUSED: &str = "this build of healthcheck connects to loopback addresses only";
 const IN_FULL: &str = "want an IPv4 address in full, as 127.0.0.1";
-const UNKNOWN: &str = "not in /etc/hosts, and this flavour asks no name server";
+const UNKNOWN: &str = "not in /etc/hosts, and this build of healthcheck asks no name server";
 
 /// What is asked, and why it is refused; docs/intruder.md has the same rows.
 const REFUSALS: &[(&str, &str)] = &[

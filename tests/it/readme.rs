@@ -343,7 +343,7 @@ fn flavours_have_everything_but_what_the_readme_says() {
         for scheme in schemes(&row[0]) {
             let mut command = Command::new(&plain);
             let ran = run(command.args(example(scheme)).args(["-t", "500ms"]).env_clear());
-            if ran.err.ends_with(": this flavour leaves TLS out; want the flavour healthcheck\n") {
+            if ran.err.ends_with(": this build of healthcheck has no TLS; want the image tag or file without \"-plain\"\n") {
                 assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
                 refused.push(scheme.to_owned());
             } else {

@@ -45,7 +45,8 @@ fn a_tcp_connection_opens() {
 
 #[test]
 fn silence_may_be_that_of_another_protocol() {
-    const OTHER: &str = "no byte of an answer came: it hangs, or speaks another protocol (HTTP?) and waits for more";
+    const OTHER: &str =
+        "no byte of an answer came: the port of another protocol (HTTP?), or the server hangs";
     let at = format!("127.0.0.1:{}", blurts_and_stays(b""));
     for (target, want) in [
         (format!("mysql://{at}"), ", want the greeting of MySQL or MariaDB"),
@@ -55,7 +56,7 @@ fn silence_may_be_that_of_another_protocol() {
         check(&[&target, "-t", "300ms"]).unhealthy_for(&target, &told);
     }
     let target = format!("tcp://{at}");
-    let told = format!("timed out after 300 ms while reading from {at}: {OTHER}");
+    let told = format!("timed out after 300 ms while reading from {at}, want \"220\": {OTHER}");
     check(&[&target, "-t", "300ms", "-e", "220"]).unhealthy_for(&target, &told);
     let at = format!("127.0.0.1:{}", blurts_and_stays(b"INFO {"));
     check(&[&format!("nats://{at}"), "-t", "300ms"]).unhealthy(": 6 bytes of an answer came");
@@ -69,7 +70,7 @@ fn a_redirect_to_https_names_the_flavour_that_goes_there() {
     let target = format!("http://127.0.0.1:{to}/");
     let mut plain = Command::new(flavour("plain"));
     run_command(plain.env_clear().args([&target, "--follow"]))
-        .setup("the redirect leads to https, which this flavour leaves out; want the flavour healthcheck\n");
+        .setup("the redirect leads to https, and this build of healthcheck has no TLS; want the image tag or file without \"-plain\"\n");
 }
 
 #[test]
@@ -85,6 +86,23 @@ fn connections_that_wait_to_be_accepted_are_counted() {
     drop(waiting);
 }
 
+/// That nothing listens on ::1 is no part of why a server on 127.0.0.1 hangs.
+#[test]
+fn a_full_queue_is_all_that_is_said_of_localhost() {
+    use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
+    let full = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    let any: std::net::SocketAddr = "127.0.0.1:0".parse().expect("an address");
+    bind(&full, &any).expect("a port");
+    listen(&full, 0).expect("a listener");
+    let address = getsockname(&full).expect("a name");
+    let address = std::net::SocketAddr::try_from(address).expect("an address");
+    let _waits = std::net::TcpStream::connect(address).expect("the one that fits");
+    let port = address.port();
+    check(&[&format!("http://localhost:{port}/"), "-t", "400ms"]).unhealthy(&format!(
+        "while connecting to {address}: the server takes no connections: 1 wait to be accepted\n"
+    ));
+}
+
 #[test]
 fn what_is_sent_and_what_comes_back() {
     let echo = server(|mut stream| {
@@ -97,7 +115,9 @@ fn what_is_sent_and_what_comes_back() {
     check(&[&target, "--send", r"ruok\r\n\x41\0", "-e", r"ok\r\nA\0"])
         .healthy(r"answered ruok\r\nA\x00 in ");
     check(&[&target, "--send", "a", "-e", "b", "-t", "300ms"])
-        .unhealthy("timed out after 300 ms while reading from");
+        .unhealthy(&format!(
+            "timed out after 300 ms while reading from 127.0.0.1:{echo}, want \"b\": 1 bytes of an answer came: a\n"
+        ));
     check(&[&target, "--send", r"a\q"])
         .usage("--send: after a backslash one of r n t 0 \\ xHH is wanted");
     check(&[&target, "-e", ""]).usage("--expect: text is wanted");

@@ -160,12 +160,12 @@ const MATRIX: &[Row] = &[
 
     // Chains.
     ok(OpenSsl("-cert via.pem -key via.key -cert_chain inter.pem"), CA_V, "certificate 1: CN=inter; issued by CN=Test-root, O=Suite; valid 2024-01-01 00:00:00 UTC to 2050-01-01 00:00:00 UTC"),
-    no(OpenSsl("-cert via.pem -key via.key"), CA, "the certificate's issuer \"CN=inter\" is not in root.pem (--cacert)"),
+    no(OpenSsl("-cert via.pem -key via.key"), CA, "the certificate's issuer \"CN=inter\" is not in root.pem (--cacert), which has \"CN=Test-root, O=Suite\" alone; the server sent no intermediate certificate: if that issuer is no root, it must send that one too (full chain)\n"),
     ok(OpenSsl("-cert via.pem -key via.key"), "localhost --cacert inter.pem", "200 ok"),
     no(OpenSsl("-cert via.pem -key via.key -cert_chain inter-expired.pem"), CA, "the certificate of \"CN=inter\" expired 2024-03-01 00:00:00 UTC"),
     no(OpenSsl("-cert via.pem -key via.key -cert_chain inter.pem"), "localhost", "the certificate's issuer \"CN=Test-root, O=Suite\" is not trusted"),
     no(OpenSsl("-cert public.pem -key public.key"), "app.example.org --connect-to localhost:PORT", "the server sent no intermediate certificate: the issuer \"CN=inter\" of its own is no root; it must send that one too"),
-    no(OpenSsl("-cert via.pem -key via.key"), "localhost", "issuer \"CN=inter\" is not trusted; name its CA with --cacert FILE (PEM); the server sent no intermediate certificate"),
+    no(OpenSsl("-cert via.pem -key via.key"), "localhost", "issuer \"CN=inter\" is not trusted; name its CA with --cacert FILE (PEM); the server sent no intermediate certificate: if that issuer is no root, it must send that one too (full chain)\n"),
     ok(OpenSsl("-cert via.pem -key via.key -cert_chain sixteenth.pem"), CA, "200 ok"),
     no(OpenSsl("-cert via.pem -key via.key -cert_chain seventeenth.pem"), CA, "the certificate's issuer \"CN=inter\" is not in root.pem (--cacert)"),
     no(OpenSsl("-cert client-only.pem -key client-only.key"), CA, "not meant for servers (extended key usage)"),
@@ -268,9 +268,9 @@ const MATRIX: &[Row] = &[
     no(Behind(Mute, "-cert p256.pem -key p256.key"), "localhost/open --cacert root.pem -e absent", "the connection ended without close_notify"),
 
     // Slow and broken peers: over by the deadline.
-    no(Behind(Drip, "-cert p256.pem -key p256.key"), "localhost/known --cacert root.pem -t 1500ms", "timed out after 1.5 s while TLS handshake with 127.0.0.1:"),
-    no(Behind(Stall, "-cert p256.pem -key p256.key"), "localhost/known --cacert root.pem -t 500ms", "ms while TLS handshake with 127.0.0.1:"),
-    no(Peer(|_| pause()), "localhost -k -t 500ms", "ms while TLS handshake with 127.0.0.1:"),
+    no(Behind(Drip, "-cert p256.pem -key p256.key"), "localhost/known --cacert root.pem -t 1500ms", "timed out after 1.5 s in the TLS handshake with 127.0.0.1:"),
+    no(Behind(Stall, "-cert p256.pem -key p256.key"), "localhost/known --cacert root.pem -t 500ms", "ms in the TLS handshake with 127.0.0.1:"),
+    no(Peer(|_| pause()), "localhost -k -t 500ms", "ms in the TLS handshake with 127.0.0.1:"),
     no(Peer(hear), "localhost -k", "the server closed the connection in answer to the TLS greeting; does it speak TLS on this port?"),
     no(Peer(|_| pause()), "localhost -k -t 500ms", ": no byte of an answer; does it speak TLS on this port?"),
     no(Peer(|peer| drop(peer.read(&mut [0]))), "localhost -k", "Connection reset by peer (os error 104): no byte of an answer; does it speak TLS on this port?"),
@@ -281,7 +281,7 @@ const MATRIX: &[Row] = &[
     no(Peer(|peer| answer(peer, b"\x15\x03\x03\x00\x02\x02\x28")), "localhost -k", COMMON),
     no(Peer(|peer| answer(peer, b"\x15\x03\x03\x00\x02\x02\x46")), "localhost -k", "the server speaks neither TLS 1.2 nor 1.3\n"),
     no(Peer(|peer| answer(peer, b"\x15\x03\x03\x00\x02\x02\x50")), "localhost -k", "the server reports an internal error\n"),
-    no(Peer(|peer| answer(peer, b"\x15\x03\x03\x00\x02\x02\xc8")), "localhost -k", "the server broke off by TLS alert 200\n"),
+    no(Peer(|peer| answer(peer, b"\x15\x03\x03\x00\x02\x02\xc8")), "localhost -k", "the server broke off by an alert without a name (200)\n"),
     no(Peer(|peer| answer(peer, b"HTTP/1.1 400 Bad Request\r\n\r\n")), "localhost -k", "the server does not speak TLS on this port (an HTTP/1 server answers here): HTTP/1.1 400 Bad Request"),
     no(Peer(|peer| answer(peer, b"SSH-2.0-OpenSSH_9.2\r\n")), "localhost -k", "(an SSH server answers here): SSH-2.0-OpenSSH_9.2"),
     no(Peer(|peer| answer(peer, b"\x4a\0\0\0\x0a8.0.36\0")), "localhost -k", NOT_TLS),
@@ -318,7 +318,7 @@ const MATRIX: &[Row] = &[
     no(Nginx("ssl_certificate PKI/expired.pem; ssl_certificate_key PKI/p256.key;"), CA, "expired 2024-02-01"),
     no(Nginx("ssl_certificate PKI/p256.pem; ssl_certificate_key PKI/p256.key;"), "localhost", "is not trusted"),
     no(Nginx("ssl_reject_handshake on;"), CA, "the server does not know the name that was asked for; see --server-name\n"),
-    no(Nginx("ssl_certificate PKI/p256.pem; ssl_certificate_key PKI/p256.key; ssl_client_certificate PKI/root.pem; ssl_verify_client on;"), CA, "status 400, want 200-399: "),
+    no(Nginx("ssl_certificate PKI/p256.pem; ssl_certificate_key PKI/p256.key; ssl_client_certificate PKI/root.pem; ssl_verify_client on;"), CA, "status 400, want 200-399: the server asked for a client certificate (--cert, --key), none was sent: the Host sent was \"localhost:"),
     ok(Nginx("ssl_certificate PKI/p256.pem; ssl_certificate_key PKI/p256.key; ssl_client_certificate PKI/root.pem; ssl_verify_client on;"), "localhost --cacert root.pem --cert rsa2048.pem --key rsa2048.key", "200 OK"),
     ok(Nginx("ssl_certificate PKI/p256.pem; ssl_certificate_key PKI/p256.key; ssl_client_certificate PKI/root.pem; ssl_verify_client optional;"), CA, "200 OK"),
 

@@ -22,9 +22,6 @@ const REASON: Duration = Duration::from_millis(250);
 /// writing.
 const COURTESY: usize = 65_536;
 
-/// How long a server that said nothing to plain HTTP has for an answer to TLS.
-const SECOND_LOOK: Duration = Duration::from_millis(200);
-
 /// An answer whose head was read.
 pub(super) struct Exchange<'w> {
     stream: Stream<'w>,
@@ -59,6 +56,8 @@ impl<'w> Exchange<'w> {
         let head = match (read_head(&mut stream, &mut inbox), sent) {
             (Err(_), Err(unsent)) => return Err(unsent),
             (Err(Unread { failure, mute: true }), Ok(())) => {
+                // A server that takes one connection after another waits for the end of this one.
+                drop(stream);
                 return Err(failure.with(&call.mute(attempt)));
             }
             (Err(Unread { failure, .. }), Ok(())) => return Err(failure),
@@ -71,6 +70,11 @@ impl<'w> Exchange<'w> {
     /// The attempt that this is part of.
     pub(super) fn attempt(&self) -> &'w Attempt<'w> {
         self.stream.attempt()
+    }
+
+    /// Whether the server asked for a client certificate, and none was sent.
+    pub(super) fn lacks_certificate(&self) -> bool {
+        self.stream.lacks_certificate()
     }
 
     /// Decodes what has come; whether the body is complete.
@@ -154,12 +158,11 @@ impl Call<'_> {
     /// What a server that took the request and said nothing may want instead. Whether it wants TLS
     /// is seen by a second look, made only here.
     fn mute(&self, attempt: &Attempt<'_>) -> String {
-        let until = Deadline::after(SECOND_LOOK).min(attempt.deadline());
-        let looks = || self.peer.open_as(self.url.port, false, attempt);
+        let opened = || self.peer.open_as(self.url.port, false, attempt);
         let who = match self.url.secure {
             true => "does it speak HTTP/2 only?",
-            false if looks().is_ok_and(|stream| hello::is_answered(stream, until)) => TLS,
-            false => "does it speak TLS? then write https://",
+            false if hello::is_answered(opened()) => TLS,
+            false => "does it speak TLS? then write https://; else its own log may tell why",
         };
         ["the request was sent, no byte came back: ", who].concat()
     }

@@ -161,7 +161,9 @@ impl Http {
         if !self.status.contains(head.status) {
             let got = head.status.to_string();
             let failure = Failure::mismatch("status", &got, self.status.text());
-            let failure = failure.with(&self.background(url, head));
+            let asked = matches!(head.status, 400 | 401 | 403) && exchange.lacks_certificate();
+            let certificate = if asked { CERTIFICATE } else { "" };
+            let failure = failure.with(certificate).with(&self.background(url, head));
             return Err(failure.with(&exchange.reason()));
         }
         for (name, text) in &self.headers {
@@ -197,7 +199,7 @@ impl Http {
         };
         let credentials = match self.request.has_credentials() {
             true => "credentials were sent",
-            false => "no credentials were sent",
+            false => "no credentials were sent (-u USER:PASS, or -H 'Authorization: ...')",
         };
         match head.status {
             300..=399 => match head.all("location").next() {
@@ -207,7 +209,8 @@ impl Http {
             // A name that the server does not serve, most often.
             400 | 421 => {
                 let host = self.request.host(url);
-                ["the Host sent was \"", &quote(host.as_bytes()), "\""].concat()
+                let other = "\" (another: -H 'Host: NAME')";
+                ["the Host sent was \"", &quote(host.as_bytes()), other].concat()
             }
             401 => asks("www-authenticate") + credentials,
             403 => credentials.into(),
@@ -252,6 +255,10 @@ impl Http {
         })
     }
 }
+
+/// Why a server may refuse what it would take from somebody who shows one.
+const CERTIFICATE: &str =
+    "the server asked for a client certificate (--cert, --key), none was sent";
 
 /// `Name: value`, or `Name` alone with an empty value, which every value contains.
 fn expected_header(given: &[u8]) -> Result<(String, String), Wrong> {

@@ -95,7 +95,7 @@ impl Fcgi {
         if !self.status.contains(status) {
             let failure = Failure::mismatch("status", &line, self.status.text()).with(&quote(seen));
             return Err(match status {
-                404 => failure.with("want the path of ping.path or pm.status_path"),
+                404 => failure.with("the pool has no such ping.path or pm.status_path"),
                 _ => failure,
             });
         }
@@ -360,7 +360,7 @@ mod tests {
         assert_eq!(judge(ok, good, "PHP Notice"), "200");
         assert_eq!(
             judge(ok, "Status: 404 Not Found\r\n\r\nFile not found.\n", "Primary script unknown\n"),
-            "status 404 Not Found, want 200: Primary script unknown: want the path of ping.path or pm.status_path"
+            "status 404 Not Found, want 200: Primary script unknown: the pool has no such ping.path or pm.status_path"
         );
         assert_eq!(judge(ok, "A: b\r\n\r\nping", ""), "body of 4 bytes, want \"pong\" in it: ping");
         for (status, words) in

@@ -32,7 +32,7 @@ impl Check for Kafka {
 
     /// Asks for the versions.
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
-        let what = ("an answer of a Kafka broker", "a listener without TLS (PLAINTEXT)");
+        let what = ("an answer of a Kafka broker", "tls://, or a listener without TLS (PLAINTEXT)");
         let (code, apis) = once(&self.peer, attempt, REQUEST, what, &decode)?;
         match (code, apis) {
             (0, 1..) => Healthy::saw(format!("answers {apis} APIs")),

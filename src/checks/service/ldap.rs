@@ -37,7 +37,7 @@ impl Check for Ldap {
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let mut talk = open(&self.0, attempt)?;
         let answer = ask(&mut talk, BIND, "an answer of an LDAP server", &decode);
-        let code = answer.map_err(|failure| or_tls(failure, &talk, &self.0, "ldaps://"))?;
+        let code = answer.map_err(|failure| or_tls(failure, &mut talk, &self.0, "ldaps://"))?;
         // The verdict is known, whether this arrives or not.
         let _ = talk.send(UNBIND);
         talk.close();

@@ -19,8 +19,8 @@ pub mod zookeeper;
 
 use crate::attempt::Attempt;
 use crate::input::{Authority, Options, Target, Usage};
-use crate::net::Peer;
 use crate::net::stream::{Conversation, Decoded};
+use crate::net::{Peer, hello};
 use crate::verdict::{Failure, quote};
 
 /// What each service reads of its target first: the URL's parts, and the peer.
@@ -59,7 +59,7 @@ fn once<T>(
 ) -> Result<T, Failure> {
     let mut talk = open(peer, attempt)?;
     let answer = ask(&mut talk, request, what, decode);
-    let answer = answer.map_err(|failure| or_tls(failure, &talk, peer, secure));
+    let answer = answer.map_err(|failure| or_tls(failure, &mut talk, peer, secure));
     talk.close();
     answer
 }
@@ -82,12 +82,19 @@ fn ask<T>(
 }
 
 /// The failure of a first answer, with a hint where the peer hung up without a word: OpenSSL sends
-/// no alert to those who do not start with TLS.
-fn or_tls(failure: Failure, talk: &Conversation<'_>, peer: &Peer, secure: &str) -> Failure {
+/// no alert to those who do not start with TLS. A second look, made only here, tells whether it
+/// speaks TLS.
+fn or_tls(failure: Failure, talk: &mut Conversation<'_>, peer: &Peer, secure: &str) -> Failure {
     match peer.tls {
         None if talk.is_mute() && !secure.is_empty() => {
+            // A server that takes one connection after another waits for the end of this one.
+            talk.finish();
+            let (who, perhaps) = match hello::is_answered(peer.open(talk.attempt())) {
+                true => ("a TLS server answers here: ", ""),
+                false => ("", " if it speaks TLS here"),
+            };
             // not a verdict: part of one
-            failure.with(&["want ", secure, " if it speaks TLS here"].concat())
+            failure.with(&[who, "want ", secure, perhaps].concat())
         }
         _ => failure,
     }

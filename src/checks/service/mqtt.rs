@@ -37,7 +37,7 @@ impl Check for Mqtt {
         let client = ["healthcheck", &(unpredictable() as u32).to_string()].concat();
         let request = connect(&client, self.user.as_deref(), self.password.as_deref());
         let code = ask(&mut talk, &request, "an answer of an MQTT broker", &connack)
-            .map_err(|failure| or_tls(failure, &talk, &self.peer, "mqtts://"));
+            .map_err(|failure| or_tls(failure, &mut talk, &self.peer, "mqtts://"));
         let verdict = code.and_then(|code| self.judge(code));
         if verdict.is_ok() {
             // DISCONNECT (section 3.14), without which the client's will would be published, had it
@@ -73,7 +73,7 @@ const CODES: &str = "1=unacceptable protocol version\
     |2=client identifier rejected\
     |3 136=server unavailable\
     |4 134=bad user name or password\
-    |5 135=not authorized\
+    |5 135=not authorized, to most brokers a wrong user or password\
     |128=unspecified error\
     |129=malformed packet\
     |130=protocol error\
@@ -195,7 +195,7 @@ mod tests {
         }
         assert_eq!(
             with.judge(5).expect_err("refused").to_string(),
-            "broker refuses the connection with the user given: not authorized (code 5), want it accepted"
+            "broker refuses the connection with the user given: not authorized, to most brokers a wrong user or password (code 5), want it accepted"
         );
     }
 }

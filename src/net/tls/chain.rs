@@ -180,8 +180,12 @@ impl Chain<'_> {
             ),
             (None, alone) => {
                 let hint = self.no_issuer(&issuer);
+                // Which of the two nobody can see from here.
                 let alone = match alone {
-                    true => "; the server sent no intermediate certificate",
+                    true => {
+                        "; the server sent no intermediate certificate: if that issuer is no root, \
+                         it must send that one too (full chain)"
+                    }
                     false => "",
                 };
                 format!("the certificate's issuer \"{issuer}\" is {hint}{alone}")
@@ -193,10 +197,15 @@ impl Chain<'_> {
     fn not_in_file(&self, subject: &str) -> String {
         let Some(file) = self.file else { return NAME_IT.to_owned() };
         let mut roots = self.roots.iter().filter_map(|der| Certificate::of(der));
-        match roots.any(|root| root.subject == subject) {
-            true => ["not ", file, ", which has another certificate of that name"].concat(),
-            false => ["not ", file].concat(),
-        }
+        let has = match (roots.any(|root| root.subject == subject), self.roots) {
+            (true, _) => "another certificate of that name".to_owned(),
+            (false, [one]) => match Certificate::of(one) {
+                Some(root) => ["\"", &root.subject, "\" alone"].concat(),
+                None => "no readable one".to_owned(),
+            },
+            (false, all) => [&all.len().to_string(), " others"].concat(),
+        };
+        ["not ", file, ", which has ", &has].concat()
     }
 
     /// As `not_in_file`, of one that signed another: it may be there without being a CA.

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 
 use crate::attempt::Attempt;
 use crate::input::{Host, Options, Target, Usage};
+use crate::net::NO_TLS;
 use crate::verdict::Failure;
 
 /// There are no roots.
@@ -24,7 +25,7 @@ pub struct Tls {
 impl Tls {
     /// Always a usage error.
     pub fn parse(target: &Target, _: &Host, _: &mut Options<'_>) -> Result<Self, Usage> {
-        Err(target.wrong("this flavour leaves TLS out; want the flavour healthcheck"))
+        Err(target.wrong(NO_TLS))
     }
 
     pub(in crate::net) fn files(&self, _: &Attempt<'_>) -> Result<Files, Failure> {
@@ -64,6 +65,10 @@ impl<S> Session<S> {
     }
 
     pub(in crate::net) fn close_notify(&mut self) {
+        match self.0 {}
+    }
+
+    pub(in crate::net) fn lacks_certificate(&self) -> bool {
         match self.0 {}
     }
 

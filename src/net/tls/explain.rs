@@ -22,7 +22,9 @@ pub(super) fn of(error: &Error, certificate_missing: bool) -> String {
     if let Error::AlertReceived(alert) = error {
         return match of_alert(*alert, certificate_missing) {
             Some(words) => words.to_owned(),
-            None => format!("the server broke off by TLS alert {}", u8::from(*alert)),
+            None => {
+                format!("the server broke off by an alert without a name ({})", u8::from(*alert))
+            }
         };
     }
     let words = match error {
@@ -125,6 +127,13 @@ fn of_alert(alert: AlertDescription, certificate_missing: bool) -> Option<&'stat
         A::BadRecordMac => "the server broke off (bad_record_mac)",
         A::IllegalParameter => "the server broke off (illegal_parameter)",
         A::DecodeError => "the server broke off (decode_error)",
+        A::CloseNotify => "the server broke off (close_notify)",
+        A::RecordOverflow => "the server broke off (record_overflow)",
+        A::MissingExtension => "the server broke off (missing_extension)",
+        A::UnsupportedExtension => "the server broke off (unsupported_extension)",
+        A::InappropriateFallback => "the server broke off (inappropriate_fallback)",
+        A::UserCanceled => "the server broke off (user_canceled)",
+        A::NoRenegotiation => "the server broke off (no_renegotiation)",
         _ => return None,
     })
 }
@@ -203,7 +212,7 @@ mod tests {
         }
         assert_eq!(of_alert(AlertDescription::HandshakeFailure, false), Some(NOTHING_IN_COMMON));
         let alert = of(&Error::AlertReceived(AlertDescription::Unknown(200)), false);
-        assert_eq!(alert, "the server broke off by TLS alert 200");
+        assert_eq!(alert, "the server broke off by an alert without a name (200)");
     }
 
     #[test]
@@ -226,7 +235,7 @@ mod tests {
         ] {
             let error = Error::AlertReceived(alert);
             for words in [of(&error, false), afterwards(&error, false, true)] {
-                assert!(words.contains(part) && !words.contains("TLS alert"), "{words}");
+                assert!(words.contains(part) && !words.contains("without a name"), "{words}");
             }
         }
         for (alert, missing, late, words) in [
@@ -238,7 +247,7 @@ mod tests {
                 false,
                 "the server broke off; perhaps it wants to renegotiate, which is refused",
             ),
-            (other, false, true, "the server broke off by TLS alert 200"),
+            (other, false, true, "the server broke off by an alert without a name (200)"),
         ] {
             let said = afterwards(&Error::AlertReceived(alert), missing, late);
             assert_eq!(said, words);

@@ -177,6 +177,11 @@ impl<S: Read + Write> Session<S> {
 }
 
 impl<S> Session<S> {
+    /// Whether the server asked for a client certificate, and none was sent.
+    pub(in crate::net) fn lacks_certificate(&self) -> bool {
+        self.credentials.missing()
+    }
+
     pub(in crate::net) fn alpn(&self) -> Option<&[u8]> {
         self.tls.alpn_protocol()
     }

@@ -54,6 +54,9 @@ fn explain_prints_the_native_arguments() {
             r#"["/healthcheck", "tcp://a:1", "redis://localhost", "--timeout=3000ms", "--any"]"#,
         ),
         (&["sh", "-c", "test ! -e /x"], r#"["/healthcheck", "file:///x", "--absent"]"#),
+        (&["/bin/sh", "-c", "test ! -e /x"], r#"["/healthcheck", "file:///x", "--absent"]"#),
+        (&["/usr/bin/curl", "-f", "http://a/"], r#"["/healthcheck", "http://a/"]"#),
+        (&["//curl/x", "-q"], r#"["/healthcheck", "//curl/x", "-q"]"#),
         (&["http://a/", "-q"], r#"["/healthcheck", "http://a/", "-q"]"#),
     ] {
         let args: Vec<&str> = ["--explain"].iter().chain(words).copied().collect();

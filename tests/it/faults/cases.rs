@@ -49,7 +49,7 @@ const SSH: &[&str] = &["an SSH server answers here"];
 const TLS: &[&str] = &["a TLS server answers here", "the server speaks neither TLS 1.2 nor 1.3"];
 const REFUSED: &[&str] = &["Connection refused (os error 111)"];
 const LATE: &[&str] =
-    &["timed out after 1 s while reading from", "timed out after 1 s while TLS handshake"];
+    &["timed out after 1 s while reading from", "timed out after 1 s in the TLS handshake"];
 
 /// Every kind: without TLS, around TLS and inside it. `run` runs a case that must be healthy.
 pub fn columns(front: u16, run: &dyn Fn(&Column, &Case)) -> Vec<Column> {

@@ -54,8 +54,8 @@ fn php_fpm() {
     );
     assert_eq!(
         unhealthy(&[&format!("{base}/pong")]),
-        "status 404 Not Found, want 200-399: Primary script unknown: want the path of \
-         ping.path or pm.status_path"
+        "status 404 Not Found, want 200-399: Primary script unknown: the pool has no \
+         such ping.path or pm.status_path"
     );
     let script = |name: &str| format!("{base}{}", server.folder().path(name));
     has(

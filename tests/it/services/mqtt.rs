@@ -38,7 +38,7 @@ fn mosquitto_with_a_password() {
     let at = format!("127.0.0.1:{port}");
     assert_eq!(healthy(&[&format!("mqtt://{at}")]), "up, wants user and password");
     assert_eq!(healthy(&[&format!("mqtt://us%20er:s3cret@{at}")]), "connection accepted");
-    let refused = "broker refuses the connection with the user given: not authorized (code 5), want it accepted";
+    let refused = "broker refuses the connection with the user given: not authorized, to most brokers a wrong user or password (code 5), want it accepted";
     assert_eq!(unhealthy(&[&format!("mqtt://us%20er:wr0ng@{at}")]), refused);
     assert_eq!(unhealthy(&[&format!("mqtt://us%20er@{at}")]), refused);
 }
@@ -53,7 +53,7 @@ fn mosquitto_over_tls() {
     assert_eq!(healthy(&[&format!("mqtts://{at}"), "--cacert", &ca]), "connection accepted");
     unhealthy(&[&format!("mqtts://{at}")]);
     let told = unhealthy(&[&format!("mqtt://{at}")]);
-    has(&told, ": want mqtts:// if it speaks TLS here");
+    has(&told, ": a TLS server answers here: want mqtts://");
 }
 
 #[test]

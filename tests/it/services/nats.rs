@@ -93,7 +93,7 @@ fn nats_over_tls() {
     let target = format!("nats://127.0.0.1:{first}");
     has(&healthy(&[&target, "--tls", "--cacert", &ca]), "PONG from NATS 2.");
     let told = unhealthy(&["-t", "900ms", &target]);
-    has(&told, "waits for more: want --tls if the server starts with TLS");
+    has(&told, "the server hangs: want --tls if the server starts with TLS");
     drop(server);
 }
 

@@ -188,7 +188,7 @@ fn redis_over_tls() {
     unhealthy(&[&format!("rediss://{at}")]);
     // Each on the other's port.
     unhealthy(&["-t", "900ms", &format!("rediss://127.0.0.1:{plain}"), "-k"]);
-    has(&unhealthy(&[&format!("redis://{at}")]), ": want rediss:// if it speaks TLS here");
+    has(&unhealthy(&[&format!("redis://{at}")]), ": a TLS server answers here: want rediss://");
 }
 
 #[test]

@@ -136,9 +136,9 @@ fn one_of_several_hosts_is_enough_and_the_line_says_which() {
 fn mongodb_starts_with_tls_where_its_url_says_so() {
     let (_silent, port) = silent();
     let said = unhealthy(&[&format!("mongodb://127.0.0.1:{port}/?tls=true"), "-t", "300ms"]);
-    has(&said, "while TLS handshake with");
+    has(&said, "in the TLS handshake with");
     let said = unhealthy(&[&format!("mongodb://127.0.0.1:{port}/"), "--tls", "-t", "300ms"]);
-    has(&said, "while TLS handshake with");
+    has(&said, "in the TLS handshake with");
 }
 
 #[test]
