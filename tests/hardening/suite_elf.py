@@ -6,6 +6,7 @@ import unittest
 
 import measure
 from elf import Elf
+from suite_qemu import QEMU
 
 
 class ElfFile(unittest.TestCase):
@@ -40,7 +41,7 @@ def of(arch, flavour):
     return test
 
 
-for arch in ("x86_64", "aarch64", "armv7", "i686", "ppc64le", "s390x", "riscv64"):
-    # As tests/hardening/suite_qemu.py: of the further ones what a run of minutes can build.
-    for flavour in ("default", "plain", "loopback", "plain-loopback") if arch in ("x86_64", "aarch64") else ("plain",):
+ALL = ["default", "plain", "loopback", "plain-loopback"]
+for arch, flavours in {"x86_64": ALL, **{arch: flavours for arch, (_, flavours) in QEMU.items()}}.items():
+    for flavour in flavours:
         setattr(ElfFile, f"test_{arch}_{flavour}", of(arch, flavour))

@@ -5,13 +5,14 @@ import unittest
 
 import measure
 
-# The second architecture of all flavours; of the others one each, which is what a run of minutes can build.
+# The second architecture of all flavours; of the others what a run of minutes can build: one each, and TLS where a number has
+# 32 bits and where its first byte is the greatest. `make qemu` has the rest.
 QEMU = {
     "aarch64": ("qemu-aarch64-static", ["default", "plain", "loopback", "plain-loopback"]),
-    "armv7": ("qemu-arm-static", ["plain"]),
+    "armv7": ("qemu-arm-static", ["plain", "default"]),
     "i686": ("qemu-i386-static", ["plain"]),
     "ppc64le": ("qemu-ppc64le-static", ["plain"]),
-    "s390x": ("qemu-s390x-static", ["plain"]),
+    "s390x": ("qemu-s390x-static", ["plain", "default"]),
     "riscv64": ("qemu-riscv64-static", ["plain"]),
 }
 
@@ -57,6 +58,23 @@ class Qemu(unittest.TestCase):
                         code, out, err = self.check(arch, "default", "-t", "60s", nginx.https)
                         self.assertEqual((code, err), (1, ""), out)
                         self.assertIn("issuer", out)
+
+    def test_each_handshake(self):
+        """All keys, curves, suites and versions, of servers and of clients, against OpenSSL."""
+        for arch in ("armv7", "s390x"):
+            with self.subTest(arch):
+                command = [measure.ROOT / "scripts/qemu", "--default", arch, "tls::each_handshake"]
+                done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                self.assertIn("test result: ok. 1 passed", done.stdout)
+
+    def test_the_vectors_of_the_cryptography(self):
+        """The unit tests of TLS where the first byte is the greatest: RFC 7748, RFC 8032, and each changed bit."""
+        done = subprocess.run(
+            [measure.ROOT / "scripts/qemu", "--unit", "s390x", "net::tls"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900
+        )
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"test result: ok\. [2-9]\d passed")
 
     def test_local_checks(self):
         for which in self.each():
