@@ -1,6 +1,6 @@
 # `make demo` shows it, `make test` tries everything; both work on a fresh Debian or Ubuntu machine with rustup and a C compiler.
 
-.PHONY: dist dist-all demo test unit integration docker orchestrators hardening qemu load bench gate fuzz deny advisories cargo-deny sbom coverage mutants fmt lint reproducible ci release-dry-run examples figures clean
+.PHONY: dist dist-all demo test unit integration docker machines orchestrators hardening qemu load bench gate fuzz deny advisories cargo-deny sbom coverage mutants fmt lint reproducible ci release-dry-run examples figures clean
 .NOTPARALLEL:
 
 # The executable and its flavour without TLS, for this machine: target/dist/healthcheck[-plain].
@@ -22,18 +22,23 @@ unit:
 	cargo test --locked --lib --bins --test corpus
 	cargo test --locked --release --package healthcheck-alloc --features model
 
-# Against the executables that `make dist` leaves, and the flavour that stays on this machine.
+# Against the executables that `make dist` leaves, and the flavour that stays on this machine. One run of them at a time.
 # What the fault server was tried with is shown.
 integration: dist
 	scripts/build-small "$$(uname -m)" loopback
-	HEALTHCHECK_BIN=$(CURDIR)/target/dist/healthcheck cargo test --locked --test '*'
+	HEALTHCHECK_BIN=$(CURDIR)/target/dist/healthcheck flock target/it.lock cargo test --locked --test '*'
 	cat target/fault-matrix.md
 
 # In containers of a real Docker engine, and the Dockerfile itself.
 docker: dist
 	scripts/docker-engine run tests/docker/run
 
-# Under a real kubelet, systemd with Podman 5, Consul; as root. The kubelet is built once (six CPU minutes), then kept in target/.
+# The kubelet, built once in six CPU minutes, and Debian 13, for those below; kept in target/.
+machines:
+	tests/orchestrators/kubelet
+	tests/orchestrators/trixie
+
+# Under a real kubelet, systemd with Podman 5, Consul; as root.
 orchestrators: dist
 	tests/orchestrators/run
 
@@ -104,7 +109,9 @@ lint:
 reproducible:
 	scripts/reproducible
 
-ci: test orchestrators hardening lint examples gate release-dry-run
+# All of it, in lanes beside each other: test orchestrators hardening lint examples gate release-dry-run.
+ci:
+	scripts/ci
 
 # All of a release but signatures and uploads, `make reproducible` included; also whether crates.io would take the crate.
 # TAG=vX.Y.Z: for that tag, and for all architectures.
