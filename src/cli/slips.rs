@@ -4,7 +4,7 @@
 use crate::checks::kinds::KINDS;
 use crate::input::{Text, Usage};
 use crate::quote::quote;
-use crate::text::{among, contains, find, piece, row};
+use crate::text::{among, before, contains, find, piece, row};
 
 /// Options of curl and wget, and what to write here. Those that mean the same here are not among them.
 const OPTIONS: &str = "-f --fail=an answer of 400 or more is unhealthy anyway: leave it out\
@@ -56,7 +56,7 @@ pub fn target(typed: &[u8]) -> Result<(), Usage> {
     let text = String::from_utf8_lossy(typed);
     let text = text.as_ref();
     let wrong = |words: &[&str]| Err(Usage::new(words.concat()));
-    if !typed.contains(&b':') && among(WORDS, text) {
+    if !typed.contains(&b':') && among(WORDS, before(text, b" ").0) {
         return wrong(&[
             "\"",
             text,
@@ -184,7 +184,7 @@ mod tests {
         ] {
             assert_eq!(say(typed), words);
         }
-        for word in WORDS.split(' ') {
+        for word in WORDS.split(' ').chain(["|| exit 1", "CMD-SHELL curl -f http"]) {
             assert!(say(word).starts_with(&format!("\"{word}\" is a word of a shell's")), "{word}");
         }
     }

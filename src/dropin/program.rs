@@ -20,14 +20,14 @@ use crate::text::contains;
 /// The most that is read of a `$(cat FILE)`.
 const FILE: usize = 65_536;
 
-/// A first argument without its path: probes are written with `/bin/sh`, and no target begins so. Behind
-/// two slashes is a host.
+/// A first argument without its path: probes are written with `/bin/sh` too. A route that is called so,
+/// `/test`, is the slip of who leaves the host out.
 fn typed(word: &[u8]) -> &[u8] {
-    match word {
-        [b'/', b'/', ..] => word,
-        [b'/', ..] => base(word),
-        word => word,
-    }
+    let name = base(word);
+    let folder = word.strip_suffix(name).unwrap_or_default();
+    let tools = folder.ends_with(b"bin/") || folder.ends_with(b"/busybox/");
+    let tool = tools || name.contains(&b'_');
+    if word.starts_with(b"/") && !word.starts_with(b"//") && tool { name } else { word }
 }
 
 /// A call by one of our names.
@@ -246,7 +246,10 @@ mod tests {
         assert_eq!(waits(&["x", "http://curl"]), None);
         assert_eq!(waits(&["/usr/bin/healthcheck", "/usr/bin/curl"]), Some(None));
         assert_eq!(waits(&["x", "--explain", "/bin/sh", "-c", "$(cat f)"]), bounded);
-        for no in ["//curl", "bin/curl", "/curl/", "/run/curl.sock", "/usr/bin/healthcheck"] {
+        assert_eq!(waits(&["x", "/grpc_health_probe"]), Some(None));
+        for no in
+            ["//curl", "bin/curl", "/curl/", "/run/curl.sock", "/test", "/usr/bin/healthcheck"]
+        {
             assert_eq!(waits(&["/usr/bin/healthcheck", no]), None, "{no}");
         }
         assert_eq!(waits(&["healthcheck", "--explain", "wget"]), Some(None));

@@ -23,7 +23,7 @@ ELSEWHERE = {
     "make demo": "CI runs it",
     "make test": "CI runs it, and so this",
     "docker build -t healthcheck https://github.com/x/healthcheck.git#v1.0.0": "needs a published repository; suite_image builds it from here",
-    "docker build -t healthcheck:plain --target plain .": "suite_image",
+    "docker build -t healthcheck:plain --target plain https://github.com/x/healthcheck.git#v1.0.0": "needs a published repository; suite_image builds it from here",
     "sha256sum --check --ignore-missing SHA256SUMS": "scripts/release runs this very line",
     "cargo install healthcheck-static": "needs a published crate; scripts/crate installs the one that would be",
     "cargo binstall healthcheck-static": "needs a published release; tests/it/readme looks at the name of the file",

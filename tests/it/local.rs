@@ -71,7 +71,9 @@ fn files() {
     let folder = Folder::new("files");
     let path = folder.path("beat");
     let target = format!("file://{path}");
-    check(&[&target]).unhealthy(&format!("opening {path}: No such file or directory (os error 2)"));
+    check(&[&target]).unhealthy(&format!(
+        "opening {path}: No such file or directory (os error 2): its folder is there\n"
+    ));
     fs::write(&path, "state=ready\n").expect("a file");
     check(&[&target]).healthy(": 12 bytes, modified ");
     check(&[&target, "--max-age", "1m", "--min-size", "12", "-e", "ready", "-e", "state="])
@@ -354,7 +356,8 @@ fn disks_and_memory() {
     let target = format!("disk://{}", folder.path(""));
     check(&[&target, "--min-free", "1KiB", "--min-free-inodes", "0%"]).healthy(" free");
     check(&[&target, "--min-free", "100000TiB"]).unhealthy(", want at least 97.6 PiB");
-    check(&["disk:///none"]).unhealthy("opening /none: No such file");
+    check(&["disk:///none"])
+        .unhealthy("opening /none: No such file or directory (os error 2): its folder is there\n");
     check(&["disk:///proc"]).unhealthy("file system without a size, want one with room");
     check(&["disk:///", "--min-free", "lots"]).usage("--min-free: a size or percentage is wanted");
     let run = check(&["memory:", "--max-used", "100%"]);

@@ -62,6 +62,40 @@ fn silence_may_be_that_of_another_protocol() {
     check(&[&format!("nats://{at}"), "-t", "300ms"]).unhealthy(": 6 bytes of an answer came");
 }
 
+/// It hangs up on plain text, and takes one connection after another.
+#[test]
+fn a_service_that_hangs_up_is_asked_for_tls() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at = listener.local_addr().expect("an address").to_string();
+    thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let mut first = [0; 512];
+            if stream.read(&mut first).is_ok() && first[0] == 0x16 {
+                let _ = stream.write_all(b"\x15\x03\x03\0\x02\x02\x28");
+            }
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+            while matches!(stream.read(&mut first), Ok(1..)) {}
+        }
+    });
+    for (scheme, what, instead) in [
+        ("redis", "an answer to PING", "rediss://"),
+        ("mqtt", "an answer of an MQTT broker", "mqtts://"),
+        ("amqp", "the greeting of an AMQP broker", "amqps://"),
+        ("ldap", "an answer of an LDAP server", "ldaps://"),
+        ("grpc", "the greeting of a gRPC server without TLS", "grpcs://"),
+        ("mongodb", "an answer of MongoDB 3.6 or later", "--tls"),
+        ("cassandra", "an answer of Cassandra or ScyllaDB", "a port without TLS"),
+        ("kafka", "an answer of a Kafka broker", "tls://, or a listener without TLS (PLAINTEXT)"),
+    ] {
+        let target = format!("{scheme}://{at}");
+        let told = format!(
+            "reading from {at}, want {what}: the connection was closed without a word: \
+             a TLS server answers here: want {instead}"
+        );
+        check(&[&target]).unhealthy_for(&target, &told);
+    }
+}
+
 #[test]
 fn a_redirect_to_https_names_the_flavour_that_goes_there() {
     let (_listener, port) = silent();

@@ -213,7 +213,7 @@ const MATRIX: &[Row] = &[
     no(Peer(|peer| answer(peer, b"\x15\x03\x03\x00\x02\x02\x28")), "localhost -k", COMMON),
     no(Peer(|peer| answer(peer, b"\x15\x03\x03\x00\x02\x02\x46")), "localhost -k", "the server speaks neither TLS 1.2 nor 1.3\n"),
     no(Peer(|peer| answer(peer, b"\x15\x03\x03\x00\x02\x02\x50")), "localhost -k", "the server reports an internal error\n"),
-    no(Peer(|peer| answer(peer, b"\x15\x03\x03\x00\x02\x02\xc8")), "localhost -k", "the server broke off by an alert without a name (200)\n"),
+    no(Peer(|peer| answer(peer, b"\x15\x03\x03\x00\x02\x02\xc8")), "localhost -k", "the server broke off (an alert without a name: 200)\n"),
     no(Peer(|peer| answer(peer, b"HTTP/1.1 400 Bad Request\r\n\r\n")), "localhost -k", "the server does not speak TLS on this port (an HTTP/1 server answers here): HTTP/1.1 400 Bad Request"),
     no(Peer(|peer| answer(peer, b"SSH-2.0-OpenSSH_9.2\r\n")), "localhost -k", "(an SSH server answers here): SSH-2.0-OpenSSH_9.2"),
     no(Peer(|peer| answer(peer, b"\x4a\0\0\0\x0a8.0.36\0")), "localhost -k", NOT_TLS),

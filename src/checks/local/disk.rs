@@ -2,7 +2,7 @@
 
 use rustix::fs::{StatVfs, statvfs};
 
-use super::{Size, path};
+use super::{Size, path, refused};
 use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::value::{self, Percent};
@@ -37,7 +37,8 @@ impl Check for Disk {
     /// Asks the file system; nothing is opened.
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         attempt.enter(Step::Open, &quote(&self.path));
-        let found = statvfs(path(&self.path)).map_err(|error| attempt.io(error))?;
+        let found =
+            statvfs(path(&self.path)).map_err(|error| refused(&self.path, error, attempt))?;
         self.judge(&found)
     }
 }

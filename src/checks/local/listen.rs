@@ -367,7 +367,10 @@ mod tests {
         assert_eq!(say(&tree, "listen:@other", &[]), "listening: nobody, want @other");
         let target = format!("listen:{path}");
         // The socket file is gone, then it is none.
-        assert!(say(&tree, &target, &[]).ends_with("No such file or directory (os error 2)"));
+        assert!(
+            say(&tree, &target, &[])
+                .ends_with("No such file or directory (os error 2): its folder is there")
+        );
         tree.write("/a.sock", "");
         assert_eq!(say(&tree, &target, &[]), "file type regular file, want socket");
         std::fs::remove_file(&socket).expect("a file");

@@ -18,6 +18,7 @@ use rustix::fs::{FileType, Stat, lstat, stat};
 use rustix::io::Errno;
 
 use crate::attempt::Attempt;
+use crate::file::whereabouts;
 use crate::verdict::{Failure, Span, Step, quote};
 
 /// The path that is meant; any bytes.
@@ -34,8 +35,14 @@ fn look(at: &[u8], attempt: &Attempt<'_>) -> Result<Stat, Failure> {
         Err(Errno::NOENT) if lstat(path(at)).is_ok() => {
             Err(attempt.protocol("a link to what does not exist"))
         }
-        Err(error) => Err(attempt.io(error)),
+        Err(error) => Err(refused(at, error, attempt)),
     }
+}
+
+/// The system's refusal; of what is not there, whether its folder is.
+fn refused(at: &[u8], error: Errno, attempt: &Attempt<'_>) -> Failure {
+    let missing = error == Errno::NOENT;
+    attempt.io(error).with(if missing { whereabouts(at) } else { "" })
 }
 
 /// As [`look`], and it is of that kind. A regular file can be opened and read without waiting for

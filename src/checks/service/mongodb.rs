@@ -3,7 +3,7 @@
 //! OP_MSG: <https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/>. BSON:
 //! <https://bsonspec.org/spec.html>. `hello` needs no login.
 
-use super::{ask, open};
+use super::{ask, open, or_tls};
 use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Flag, Options, Secure, Target, Usage};
@@ -36,7 +36,8 @@ impl Check for Mongodb {
     /// Says hello.
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         let mut talk = open(&self.peer, attempt)?;
-        let mut hello = ask(&mut talk, &request(b"hello"), ANSWER, &decode)?;
+        let hello = ask(&mut talk, &request(b"hello"), ANSWER, &decode);
+        let mut hello = hello.map_err(|failure| or_tls(failure, &mut talk, &self.peer, "--tls"))?;
         // `hello` came with 4.4.2; what is older knows it by its former name.
         if hello.code == COMMAND_NOT_FOUND {
             hello = ask(&mut talk, &request(b"isMaster"), ANSWER, &decode)?;

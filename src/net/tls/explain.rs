@@ -6,6 +6,7 @@ use rustls::{
 };
 
 use crate::net::recognise::recognise;
+use crate::text::row;
 use crate::verdict::quote;
 
 /// What a client certificate that is missing is answered with.
@@ -22,9 +23,7 @@ pub(super) fn of(error: &Error, certificate_missing: bool) -> String {
     if let Error::AlertReceived(alert) = error {
         return match of_alert(*alert, certificate_missing) {
             Some(words) => words.to_owned(),
-            None => {
-                format!("the server broke off by an alert without a name ({})", u8::from(*alert))
-            }
+            None => broke_off(*alert),
         };
     }
     let words = match error {
@@ -86,8 +85,8 @@ pub(super) fn afterwards(error: &Error, certificate_missing: bool, late_verdict:
     }
 }
 
-/// A server's alert (RFC 8446 section 6.2) is all that it tells. Where the words do not tell all of
-/// it, the name of the alert stands behind them; `None` for one that has no name here.
+/// A server's alert (RFC 8446 section 6.2) is all that it tells. `None` for one whose name alone says
+/// what there is to say.
 fn of_alert(alert: AlertDescription, certificate_missing: bool) -> Option<&'static str> {
     use AlertDescription as A;
     Some(match alert {
@@ -115,27 +114,28 @@ fn of_alert(alert: AlertDescription, certificate_missing: bool) -> Option<&'stat
         A::UnknownCA => "the server refuses the client certificate: it does not know its issuer",
         A::CertificateExpired => "the server refuses the client certificate: expired",
         A::CertificateRevoked => "the server refuses the client certificate: revoked",
-        A::BadCertificate => "the server refuses the client certificate (bad_certificate)",
-        A::UnsupportedCertificate => {
-            "the server refuses the client certificate (unsupported_certificate)"
-        }
-        A::CertificateUnknown => "the server refuses the client certificate (certificate_unknown)",
-        A::AccessDenied => "the server refuses the client certificate (access_denied)",
         A::DecryptError => "the server could not verify what it was sent",
         A::InternalError => "the server reports an internal error",
-        A::UnexpectedMessage => "the server broke off (unexpected_message)",
-        A::BadRecordMac => "the server broke off (bad_record_mac)",
-        A::IllegalParameter => "the server broke off (illegal_parameter)",
-        A::DecodeError => "the server broke off (decode_error)",
-        A::CloseNotify => "the server broke off (close_notify)",
-        A::RecordOverflow => "the server broke off (record_overflow)",
-        A::MissingExtension => "the server broke off (missing_extension)",
-        A::UnsupportedExtension => "the server broke off (unsupported_extension)",
-        A::InappropriateFallback => "the server broke off (inappropriate_fallback)",
-        A::UserCanceled => "the server broke off (user_canceled)",
-        A::NoRenegotiation => "the server broke off (no_renegotiation)",
         _ => return None,
     })
+}
+
+/// The alert's name.
+fn broke_off(alert: AlertDescription) -> String {
+    /// The registry of TLS alerts (RFC 8446 section 6), without those that have words of their own.
+    const NAMES: &str = "0=close_notify|10=unexpected_message|20=bad_record_mac|22=record_overflow\
+        |42=bad_certificate|43=unsupported_certificate|46=certificate_unknown|47=illegal_parameter\
+        |49=access_denied|50=decode_error|86=inappropriate_fallback|90=user_canceled\
+        |100=no_renegotiation|109=missing_extension|110=unsupported_extension";
+    let number = u8::from(alert).to_string();
+    let words = match u8::from(alert) {
+        42 | 43 | 46 | 49 => "the server refuses the client certificate (",
+        _ => "the server broke off (",
+    };
+    match row(NAMES, &|known| known == number) {
+        Some((_, name)) => [words, name, ")"].concat(),
+        None => [words, "an alert without a name: ", &number, ")"].concat(),
+    }
 }
 
 /// Recognises an answer that is no TLS record, and shows its first line.
@@ -212,7 +212,7 @@ mod tests {
         }
         assert_eq!(of_alert(AlertDescription::HandshakeFailure, false), Some(NOTHING_IN_COMMON));
         let alert = of(&Error::AlertReceived(AlertDescription::Unknown(200)), false);
-        assert_eq!(alert, "the server broke off by an alert without a name (200)");
+        assert_eq!(alert, "the server broke off (an alert without a name: 200)");
     }
 
     #[test]
@@ -230,6 +230,8 @@ mod tests {
             (A::CertificateRevoked, "client certificate: revoked"),
             (A::BadCertificate, "refuses the client certificate (bad_certificate)"),
             (A::AccessDenied, "refuses the client certificate (access_denied)"),
+            (A::UnexpectedMessage, "the server broke off (unexpected_message)"),
+            (A::MissingExtension, "the server broke off (missing_extension)"),
             (A::DecryptError, "could not verify what it was sent"),
             (A::InternalError, "reports an internal error"),
         ] {
@@ -247,7 +249,7 @@ mod tests {
                 false,
                 "the server broke off; perhaps it wants to renegotiate, which is refused",
             ),
-            (other, false, true, "the server broke off by an alert without a name (200)"),
+            (other, false, true, "the server broke off (an alert without a name: 200)"),
         ] {
             let said = afterwards(&Error::AlertReceived(alert), missing, late);
             assert_eq!(said, words);

@@ -15,6 +15,8 @@ use std::time::Duration;
 use frame::{CALL, Frame, flags, kind};
 use reply::Reply;
 
+use super::or_tls;
+
 use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Flag, Options, Target, Usage, value};
@@ -117,9 +119,12 @@ impl Grpc {
                 attempt.say(&format_args!("response: {}: {shown}", quote(name)));
             }
         };
-        for _ in 0..FRAMES {
+        for nth in 0..FRAMES {
             let Some(awaited) = reply.awaited() else { break };
-            let frame = talk.receive(awaited, Frame::parse)?;
+            let frame = talk.receive(awaited, Frame::parse).map_err(|failure| match nth {
+                0 => or_tls(failure, talk, &self.peer, "grpcs://"),
+                _ => failure,
+            })?;
             let mut out = Vec::new();
             reply.take(&frame, &see, &mut out).map_err(|wrong| attempt.protocol(wrong))?;
             if !out.is_empty() {
