@@ -207,6 +207,13 @@ fn unix_sockets() {
     check(&[&format!("unix:///@{name}")]).healthy(&format!("connected to @{name} in "));
     check(&[&format!("unix:@{name}")]).healthy(&format!("connected to @{name} in "));
     check(&[&format!("unix:///@{name}-none")]).unhealthy("Connection refused (os error 111)");
+    let stale = folder.path("stale.sock");
+    drop(UnixListener::bind(&stale).expect("a socket"));
+    let target = format!("unix://{stale}");
+    let told = format!(
+        "connecting to the Unix socket {stale}: Connection refused (os error 111): nobody listens on it: the file is left over"
+    );
+    check(&[&target]).unhealthy_for(&target, &told);
     check(&["unix:///none.sock"])
         .unhealthy("connecting to the Unix socket /none.sock: No such file or directory (os error 2): its folder is there\n");
     check(&["unix:relative"]).usage("want an absolute path or @name of a Unix socket");

@@ -105,6 +105,8 @@ impl Pki<'_> {
         self.ca("other", P256);
         self.ca("root-p384", P384);
         self.ca("root-p521", P521);
+        self.ca("root-ed448", "ed448");
+        self.ca("root-pss", "rsa-pss -pkeyopt rsa_keygen_bits:2048");
         self.ca("root-rsa", "rsa:2048");
         self.ca("root-rsa4096", "rsa:4096");
         self.ca("root-ed", "ed25519");
@@ -233,7 +235,9 @@ impl Pki<'_> {
         self.issue("too-far", "last-ca", P256, ca);
         self.issue("by-too-far", "too-far", P256, &san);
         self.concat("too-far-chain.pem", &["too-far.pem", "last-ca.pem"]);
-        self.issue("by-p521", "root-p521", P256, &san);
+        for kind in ["p521", "ed448", "pss"] {
+            self.issue(&format!("by-{kind}"), &format!("root-{kind}"), P256, &san);
+        }
         self.issue("unknown-extension", "root", P256, &format!("{san} 1.2.3.4=critical,ASN1:NULL"));
         self.dated("backwards", "p256", "root", "20260101", "20250101");
         // Without extensions, OpenSSL makes one of version 1.
