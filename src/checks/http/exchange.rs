@@ -72,9 +72,9 @@ impl<'w> Exchange<'w> {
         self.stream.attempt()
     }
 
-    /// Whether the server asked for a client certificate, and none was sent.
-    pub(super) fn lacks_certificate(&self) -> bool {
-        self.stream.lacks_certificate()
+    /// As [`Stream::lacks`].
+    pub(super) fn lacks(&self) -> &'static str {
+        self.stream.lacks()
     }
 
     /// Decodes what has come; whether the body is complete.
