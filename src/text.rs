@@ -105,6 +105,12 @@ pub fn contains(bytes: &[u8], part: &[u8]) -> bool {
     part.is_empty() || find(bytes, part).is_some()
 }
 
+/// Strikes off `missing` what occurs in `bytes`.
+#[inline(never)]
+pub fn found(missing: &mut Vec<&[u8]>, bytes: &[u8]) {
+    missing.retain(|text| !contains(bytes, text));
+}
+
 /// `text` before and behind the first `at`, which is ASCII.
 pub fn split_once(text: &str, at: u8) -> Option<(&str, &str)> {
     split(text, text.bytes().position(|byte| byte == at)?)

@@ -7,6 +7,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use healthcheck::checks::http::request::{Redirect, Url};
 use healthcheck::checks::http::response::{self, Head};
+use healthcheck::checks::http::ws::{Frame, frame};
 use healthcheck::checks::json::Wanted;
 use healthcheck::checks::kinds;
 use healthcheck::checks::local::{pid, procfs as proc};
@@ -81,6 +82,7 @@ pub const ALL: &[Body] = &[
     ("postgres", |data| stream(data, &s::postgres::decode)),
     #[cfg(feature = "services")]
     ("redis", |data| stream(data, &s::redis::reply)),
+    ("ws", ws),
     #[cfg(feature = "services")]
     ("zookeeper", |data| stream(data, &s::zookeeper::reply)),
 ];
@@ -445,6 +447,20 @@ fn nats(data: &[u8]) {
     stream(data, &s::nats::reply);
     if let Ok(Some((info, _))) = s::nats::info(data) {
         one_line(&s::nats::version(&info));
+    }
+}
+
+/// Frames of a WebSocket, alone and within one that is underway, and one after another.
+fn ws(data: &[u8]) {
+    stream(data, &|bytes| frame(bytes, 0));
+    let (mut left, mut rest) = (0, data);
+    while let Ok(Some((read, used))) = frame(rest, left) {
+        assert!((1..=rest.len()).contains(&used));
+        rest = &rest[used..];
+        match read {
+            Frame::Rest(more) => left = more,
+            Frame::Close(_) => break,
+        }
     }
 }
 

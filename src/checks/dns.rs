@@ -74,7 +74,7 @@ impl Check for Dns {
 
 impl Dns {
     fn over_tcp(&self, query: &[u8], attempt: &Attempt<'_>) -> Result<Answer, Failure> {
-        let mut talk = Conversation::new(self.peer.open(attempt)?);
+        let mut talk = Conversation::new(self.peer.open(attempt)?, Vec::new());
         let length = u16::try_from(query.len()).unwrap_or(u16::MAX).to_be_bytes();
         talk.send(&[&length, query].concat())?;
         let answer = talk.receive("a DNS message", |bytes| framed(bytes, query))?;

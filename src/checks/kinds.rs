@@ -146,6 +146,14 @@ const WRITTEN: &[Written] = &[
         example: "dns://localhost/name",
         parse: boxed::<Dns>,
     },
+    Written {
+        schemes: &[at("ws", 80), tls(at("wss", 443))],
+        form: "ws://host[:port][/path]",
+        what: "the upgrade to WebSocket is answered",
+        page: "ws",
+        example: "ws://localhost/",
+        parse: boxed::<Http>,
+    },
     #[cfg(feature = "services")]
     Written {
         schemes: &[host("grpc"), tls(host("grpcs"))],

@@ -5,7 +5,7 @@ use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Flag, Options, Target, Usage, value};
 use crate::net::Peer;
-use crate::text::contains;
+use crate::text::found;
 use crate::verdict::{Healthy, Verdict, quote};
 
 /// A datagram, and what must come back.
@@ -39,7 +39,7 @@ impl Check for Udp {
             if from.replace(address) != Some(address) {
                 missing = self.expect.iter().map(Vec::as_slice).collect();
             }
-            missing.retain(|text| !contains(reply, text));
+            found(&mut missing, reply);
             wanted.seen = reply.to_vec();
             Ok(missing.is_empty())
         });

@@ -144,7 +144,7 @@ pub struct StatusSet {
 impl Default for StatusSet {
     /// As the kubelet and `curl -f` judge.
     fn default() -> Self {
-        Self { ranges: vec![(200, 399)], text: "200-399".into() }
+        Self::of(200, 399, "200-399")
     }
 }
 
@@ -157,6 +157,11 @@ impl StatusSet {
             Some(ranges) => Ok(Self { ranges, text }),
             None => Err("statuses are wanted: 200 or 200,204 or 200-299 or 2xx".into()),
         }
+    }
+
+    /// From `first` to `last`, and what to call them.
+    pub fn of(first: u16, last: u16, text: &str) -> Self {
+        Self { ranges: vec![(first, last)], text: text.into() }
     }
 
     /// Whether `status` is one of them.

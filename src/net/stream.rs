@@ -135,11 +135,11 @@ impl<'w> Stream<'w> {
         }
     }
 
-    /// Where the server asked for a client certificate and none was sent, that it did; else empty.
-    pub fn lacks(&self) -> &'static str {
+    /// Whether the server asked for a client certificate, and none was sent.
+    pub fn lacks_certificate(&self) -> bool {
         match &self.layer {
-            Layer::Plain(_) => "",
-            Layer::Tls(session) => session.lacks(),
+            Layer::Plain(_) => false,
+            Layer::Tls(session) => session.lacks_certificate(),
         }
     }
 
@@ -263,9 +263,9 @@ pub struct Conversation<'w> {
 }
 
 impl<'w> Conversation<'w> {
-    /// Talks over `stream`.
-    pub fn new(stream: Stream<'w>) -> Self {
-        Self { stream, inbox: Vec::new() }
+    /// Talks over `stream`, of which this much was read already.
+    pub fn new(stream: Stream<'w>, inbox: Vec<u8>) -> Self {
+        Self { stream, inbox }
     }
 
     /// The attempt this conversation lives under.
@@ -281,6 +281,11 @@ impl<'w> Conversation<'w> {
     /// Whether the peer ended the conversation, in time and without a word that is unread.
     pub fn is_mute(&self) -> bool {
         self.inbox.is_empty() && self.attempt().remaining().is_some()
+    }
+
+    /// What has come and was not used.
+    pub fn unread(&self) -> &[u8] {
+        &self.inbox
     }
 
     /// Writes all of `bytes`.

@@ -35,3 +35,4 @@ mod tidy;
 mod tls;
 mod upgrade;
 mod wait;
+mod websocket;

@@ -5,7 +5,7 @@ use super::response::{Body, HEAD, Head};
 use crate::attempt::Attempt;
 use crate::deadline::Deadline;
 use crate::net::recognise::recognise;
-use crate::net::stream::Stream;
+use crate::net::stream::{Conversation, Stream};
 use crate::net::{Peer, hello};
 use crate::text::contains;
 use crate::verdict::{Failure, quote};
@@ -41,19 +41,21 @@ pub(super) struct Call<'c> {
     pub(super) get: bool,
     /// Not the origin that the credentials are for.
     pub(super) stranger: bool,
+    /// What an upgrade to WebSocket is asked for with; empty where none is.
+    pub(super) key: &'c str,
 }
 
 impl<'w> Exchange<'w> {
     /// Sends the request and reads the head of its final answer.
     pub(super) fn start(call: &Call<'_>, attempt: &'w Attempt<'w>) -> Result<Self, Failure> {
-        let Call { peer, url, request, get, stranger } = *call;
+        let Call { peer, url, request, get, stranger, key } = *call;
         let mut stream = peer.open_as(url.port, url.secure, attempt)?;
         let (what, host) = (request.describe(), url.host_header());
         attempt.say(&format_args!("request: {what} for {host}"));
         // A server may answer and close before it has read everything: its answer counts.
-        let sent = stream.write(&request.encode(url, get, stranger));
+        let sent = stream.write(&request.encode(url, get, stranger, key));
         let mut inbox = Vec::new();
-        let head = match (read_head(&mut stream, &mut inbox), sent) {
+        let head = match (read_head(&mut stream, &mut inbox, call.secured()), sent) {
             (Err(_), Err(unsent)) => return Err(unsent),
             (Err(Unread { failure, mute: true }), Ok(())) => {
                 // A server that takes one connection after another waits for the end of this one.
@@ -72,9 +74,14 @@ impl<'w> Exchange<'w> {
         self.stream.attempt()
     }
 
-    /// As [`Stream::lacks`].
-    pub(super) fn lacks(&self) -> &'static str {
-        self.stream.lacks()
+    /// Whether the server asked for a client certificate, and none was sent.
+    pub(super) fn lacks_certificate(&self) -> bool {
+        self.stream.lacks_certificate()
+    }
+
+    /// What comes behind the head, where the connection is no longer HTTP's.
+    pub(super) fn upgraded(self) -> Conversation<'w> {
+        Conversation::new(self.stream, self.inbox)
     }
 
     /// Decodes what has come; whether the body is complete.
@@ -159,17 +166,26 @@ impl Call<'_> {
     /// is seen by a second look, made only here.
     fn mute(&self, attempt: &Attempt<'_>) -> String {
         let opened = || self.peer.open_as(self.url.port, false, attempt);
-        let who = match self.url.secure {
-            true => "does it speak HTTP/2 only?",
-            false if hello::is_answered(opened()) => TLS,
-            false => "does it speak TLS? then write https://; else its own log may tell why",
+        let (who, instead, else_says) = match self.url.secure {
+            true => ("does it speak HTTP/2 only?", "", ""),
+            false if hello::is_answered(opened()) => (TLS, self.secured(), ""),
+            false => (
+                "does it speak TLS? then write ",
+                self.secured(),
+                "; else its own log may tell why",
+            ),
         };
-        ["the request was sent, no byte came back: ", who].concat()
+        ["the request was sent, no byte came back: ", who, instead, else_says].concat()
+    }
+
+    /// The same over TLS.
+    fn secured(&self) -> &'static str {
+        if self.key.is_empty() { "https://" } else { "wss://" }
     }
 }
 
 /// Whom a request in plain text has met.
-const TLS: &str = "a TLS server answers here: write https://";
+const TLS: &str = "a TLS server answers here: write ";
 
 /// Why there is no head; whether not even one byte came before the connection ended.
 struct Unread {
@@ -184,7 +200,7 @@ impl From<Failure> for Unread {
 }
 
 /// Reads heads until the final one (RFC 9110 section 15.2).
-fn read_head(stream: &mut Stream<'_>, inbox: &mut Vec<u8>) -> Result<Head, Unread> {
+fn read_head(stream: &mut Stream<'_>, inbox: &mut Vec<u8>, secured: &str) -> Result<Head, Unread> {
     let attempt = stream.attempt();
     let mut searched = 0;
     let mut informational = 0;
@@ -212,7 +228,7 @@ fn read_head(stream: &mut Stream<'_>, inbox: &mut Vec<u8>) -> Result<Head, Unrea
                 };
                 return Err(ended(late, searched, informational, attempt));
             }
-            Err(wrong) => return Err(attempt.protocol(foreign(&wrong, inbox)).into()),
+            Err(wrong) => return Err(attempt.protocol(foreign(&wrong, inbox, secured)).into()),
         }
     }
 }
@@ -243,9 +259,9 @@ fn ended(
 }
 
 /// What is no HTTP, and whose it is, where the first bytes tell.
-fn foreign(wrong: &str, inbox: &[u8]) -> String {
+fn foreign(wrong: &str, inbox: &[u8], secured: &str) -> String {
     let shown = match recognise(inbox) {
-        Some(who) if contains(who.as_bytes(), b"a TLS server") => TLS.to_owned(),
+        Some(who) if contains(who.as_bytes(), b"a TLS server") => [TLS, secured].concat(),
         Some(who) if !contains(who.as_bytes(), b"an HTTP/1 server") => who.to_owned(),
         _ => quote(inbox),
     };

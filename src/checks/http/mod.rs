@@ -6,6 +6,7 @@
 mod exchange;
 pub mod request;
 pub mod response;
+pub mod ws;
 
 use exchange::{Call, Exchange};
 use request::{Redirect, Request, Url};
@@ -18,8 +19,11 @@ use crate::input::pattern::Pattern;
 use crate::input::value::{self, StatusSet};
 use crate::input::{Flag, Options, Secure, Target, Usage};
 use crate::net::Peer;
-use crate::text::{Wrong, contains};
+use crate::text::{Wrong, contains, found};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
+
+/// What a WebSocket's handshake is answered with.
+const UPGRADE: &str = "101 (an upgrade to WebSocket)"; // not a verdict: part of one
 
 /// A request, and what its answer must be.
 #[derive(Debug)]
@@ -34,35 +38,49 @@ pub struct Http {
     json: Vec<json::Wanted>,
     grep: Vec<Pattern>,
     headers: Vec<(String, String)>,
+    /// `ws://`, `wss://`: the connection is to become a WebSocket.
+    socket: bool,
 }
 
 impl Check for Http {
-    /// Takes all of the options under "http, https", and what the peer takes.
+    /// Takes all of the options under "http, https", and what the peer takes; for a WebSocket of those
+    /// only `--header` and `--user`.
     fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         let authority = target.authority()?;
-        let follow = options.last(Flag::Follow, |n| match n {
-            [] => Ok(10),
-            n => value::number(n),
-        })?;
+        let socket = target.scheme.name.starts_with('w');
+        let mut none = Options::new(&[], &[]);
+        let follow = match socket {
+            true => None,
+            false => options.last(Flag::Follow, |n| match n {
+                [] => Ok(10),
+                n => value::number(n),
+            })?,
+        };
         let secure = match (target.scheme.secure, follow) {
             // A redirect may lead to https.
             (Secure::Never, Some(_)) if cfg!(feature = "tls") => Secure::OnRedirect,
             (secure, _) => secure,
         };
         let peer = Peer::parse_as(target, options, secure)?;
-        let request = Request::parse(target, authority, options)?;
+        let request = Request::parse(target, authority, options, socket)?;
         let url =
             Url::new(secure == Secure::Always, authority).map_err(|wrong| target.wrong(&wrong))?;
+        let options = if socket { &mut none } else { options };
+        let status = options.last(Flag::Status, StatusSet::parse)?;
         let http = Self {
             peer,
             url,
             request,
-            status: options.last(Flag::Status, StatusSet::parse)?.unwrap_or_default(),
+            status: status.unwrap_or_else(|| match socket {
+                true => StatusSet::of(101, 101, UPGRADE),
+                false => StatusSet::default(),
+            }),
             follow,
             expect: options.each(Flag::Expect, value::text)?,
             json: options.each(Flag::ExpectJson, json::Wanted::parse)?,
             grep: Pattern::all(options, value::text)?,
             headers: options.each(Flag::ExpectHeader, expected_header)?,
+            socket,
         };
         if http.request.is_head() && http.wants_body() {
             return Err(target.wrong(
@@ -77,10 +95,11 @@ impl Check for Http {
         let mut url = self.url.clone();
         let mut get = false;
         let mut followed = 0;
+        let key = if self.socket { ws::key() } else { String::new() };
         loop {
             let stranger = (url.port, url.secure) != (self.url.port, self.url.secure);
             let (peer, request) = (&*self.peer, &self.request);
-            let call = Call { peer, url: &url, request, get, stranger };
+            let call = Call { peer, url: &url, request, get, stranger, key: &key };
             let mut exchange = Exchange::start(&call, attempt)?;
             let status = exchange.head.status;
             let next = match self.follow {
@@ -88,7 +107,10 @@ impl Check for Http {
                 None => None,
             };
             let Some((most, next)) = next else {
-                let verdict = self.judge(&url, &mut exchange);
+                let verdict = self.judge(&url, &key, &mut exchange);
+                if self.socket && verdict.is_ok() {
+                    return ws::close(exchange.upgraded());
+                }
                 exchange.close();
                 return verdict;
             };
@@ -156,31 +178,25 @@ impl Http {
         }
     }
 
-    fn judge(&self, url: &Url, exchange: &mut Exchange<'_>) -> Verdict {
+    fn judge(&self, url: &Url, key: &str, exchange: &mut Exchange<'_>) -> Verdict {
         let head = &exchange.head;
         if !self.status.contains(head.status) {
             let got = head.status.to_string();
             let failure = Failure::mismatch("status", &got, self.status.text());
-            let lacks = if matches!(head.status, 400 | 401 | 403) { exchange.lacks() } else { "" };
-            let failure = failure.with(lacks).with(&self.background(url, head));
+            let asked = matches!(head.status, 400 | 401 | 403) && exchange.lacks_certificate();
+            let certificate = if asked { CERTIFICATE } else { "" };
+            let failure = failure.with(certificate).with(&self.background(url, head));
             return Err(failure.with(&exchange.reason()));
         }
         for (name, text) in &self.headers {
-            let wanted = text.to_ascii_lowercase();
-            let mut got = "absent";
-            for value in head.all(name) {
-                got = "without it";
-                if contains(&value.to_ascii_lowercase(), wanted.as_bytes()) {
-                    got = "";
-                    break;
-                }
-            }
-            if !got.is_empty() {
-                let what = ["header ", &quote(name.as_bytes())].concat();
-                return Err(match text.as_str() {
-                    "" => Failure::mismatch(&what, got, "it present"),
-                    text => Failure::lacks(&what, got, text.as_bytes(), b""),
-                });
+            self.judge_header(head, name, text)?;
+        }
+        if self.socket {
+            let accept = ws::accept(key);
+            let headers =
+                &[("Upgrade", "websocket"), ("Connection", "upgrade"), (ws::ACCEPT, &*accept)];
+            for (name, text) in headers {
+                self.judge_header(head, name, text)?;
             }
         }
         let seen = quote(head.line.as_bytes());
@@ -188,6 +204,30 @@ impl Http {
             self.judge_body(exchange)?;
         }
         Healthy::saw(seen)
+    }
+
+    /// Whether a header called `name` holds `text`, without regard to case; Sec-WebSocket-Accept is that
+    /// and no other.
+    fn judge_header(&self, head: &Head, name: &str, text: &str) -> Result<(), Failure> {
+        let wanted = text.to_ascii_lowercase();
+        let exact = self.socket && name == ws::ACCEPT;
+        let (mut got, mut seen) = ("absent", &b""[..]);
+        for value in head.all(name) {
+            let holds = match exact {
+                true => value == text.as_bytes(),
+                false => contains(&value.to_ascii_lowercase(), wanted.as_bytes()),
+            };
+            if holds {
+                return Ok(());
+            }
+            got = "without it";
+            seen = if exact { value } else { b"" };
+        }
+        let what = ["header ", &quote(name.as_bytes())].concat();
+        Err(match text {
+            "" => Failure::mismatch(&what, got, "it present"),
+            text => Failure::lacks(&what, got, text.as_bytes(), seen),
+        })
     }
 
     /// What of the request, or of the head, explains a rejected status.
@@ -228,7 +268,7 @@ impl Http {
             let complete = exchange.decode()?;
             let from = searched.saturating_sub(longest);
             let fresh = exchange.decoded.get(from..).unwrap_or_default();
-            missing.retain(|text| !contains(fresh, text));
+            found(&mut missing, fresh);
             searched = exchange.decoded.len();
             if complete || missing.is_empty() && !self.wants_whole_body() {
                 break;
@@ -254,6 +294,10 @@ impl Http {
         })
     }
 }
+
+/// Why a server may refuse what it would take from somebody who shows one.
+const CERTIFICATE: &str =
+    "the server asked for a client certificate (--cert, --key), none was sent";
 
 /// `Name: value`, or `Name` alone with an empty value, which every value contains.
 fn expected_header(given: &[u8]) -> Result<(String, String), Wrong> {

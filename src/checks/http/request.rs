@@ -190,14 +190,17 @@ pub struct Request {
 }
 
 impl Request {
-    /// Takes `--method`, `--header`, `--data` and `--user`.
+    /// Takes `--method`, `--header`, `--data` and `--user`; for a WebSocket only the second and the last.
     pub fn parse(
         target: &Target,
         authority: &Authority,
         options: &mut Options<'_>,
+        socket: bool,
     ) -> Result<Self, Usage> {
-        let body = options.last(Flag::Data, body)?;
-        let method = options.last(Flag::Method, method)?;
+        let (body, method) = match socket {
+            true => (None, None),
+            false => (options.last(Flag::Data, body)?, options.last(Flag::Method, method)?),
+        };
         let mut headers = options.each(Flag::Header, header)?;
         let user = options.last(Flag::User, credentials)?;
         let in_url = authority
@@ -266,8 +269,9 @@ impl Request {
 
     /// The bytes for `url` (RFC 9112), turned into a GET without a body when `get` says so. A
     /// header that was given replaces our own of that name. Credentials are for whom they were given
-    /// for: not for a `stranger`, another port of the host say, as curl has it.
-    pub fn encode(&self, url: &Url, get: bool, stranger: bool) -> Vec<u8> {
+    /// for: not for a `stranger`, another port of the host say, as curl has it. With a `key` the
+    /// connection is to become a WebSocket (RFC 6455 section 4.1).
+    pub fn encode(&self, url: &Url, get: bool, stranger: bool, key: &str) -> Vec<u8> {
         let host = url.host_header();
         let (method, body) = match get {
             true => ("GET", None),
@@ -280,7 +284,7 @@ impl Request {
             ("Host", Some(host.as_str())),
             ("User-Agent", Some(concat!("healthcheck/", env!("CARGO_PKG_VERSION")))),
             ("Accept", Some("*/*")),
-            ("Connection", Some("close")),
+            ("Connection", Some(if key.is_empty() { "close" } else { "Upgrade" })),
             ("Content-Length", length.as_deref()),
         ];
         let mut text = String::with_capacity(256);
@@ -297,6 +301,11 @@ impl Request {
             if let Some(value) = value.filter(|_| !replaced) {
                 line(name, value);
             }
+        }
+        if !key.is_empty() {
+            line("Upgrade", "websocket");
+            line("Sec-WebSocket-Version", "13");
+            line("Sec-WebSocket-Key", key);
         }
         for (name, value) in &self.headers {
             let kept = stranger && (is(name, "authorization") || is(name, "cookie"));

@@ -11,7 +11,7 @@ use crate::checks::Check;
 use crate::file::{self, open_now};
 use crate::input::pattern::Pattern;
 use crate::input::{Flag, Options, Target, Usage, value};
-use crate::text::{Wrong, contains};
+use crate::text::{Wrong, found};
 use crate::verdict::{Failure, Healthy, Span, Step, Verdict, quote};
 
 /// A file, and what is wanted of it.
@@ -163,7 +163,7 @@ impl File {
             total += n as u64;
             filled += n;
             let seen = window.get(..filled).unwrap_or_default();
-            missing.retain(|text| !contains(seen, text));
+            found(&mut missing, seen);
             let Some(text) = missing.first() else { return Ok(()) };
             if n == 0 || total >= SEARCHED {
                 let got = match n {

@@ -41,7 +41,7 @@ fn no_path(target: &Target, authority: &Authority) -> Result<(), Usage> {
 
 /// Connects for a conversation.
 fn open<'w>(peer: &Peer, attempt: &'w Attempt<'w>) -> Result<Conversation<'w>, Failure> {
-    Ok(Conversation::new(peer.open(attempt)?))
+    Ok(Conversation::new(peer.open(attempt)?, Vec::new()))
 }
 
 /// Reads one message of what has come; it may know what was asked. Behind a pointer, so that those

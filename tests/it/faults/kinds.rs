@@ -95,9 +95,31 @@ fn web() -> Vec<Kind> {
                 &[json],
             )
         },
+        websocket(),
         grpc(),
         fcgi(),
     ]
+}
+
+/// The signs `#` become what the key is answered with.
+fn websocket() -> Kind {
+    let head = b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\
+        Sec-WebSocket-Accept: ############################\r\n\r\n";
+    let close = b"\x88\x02\x03\xe8";
+    Kind {
+        endless: [
+            (b"HTTP/1.1 101 X\r\nA: ".to_vec(), b"x".to_vec()),
+            (head.to_vec(), b"\x89\x04ping".to_vec()),
+        ],
+        lies: vec![
+            bytes(&[head, b"\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xffmore"]),
+            bytes(&[head, b"\x88\x7e\0\x02\x03\xe8"]),
+            bytes(&[head, b"\x88\x82\0\0\0\0\x03\xe8"]),
+            bytes(&[head, b"\x88\x01\x03"]),
+        ],
+        tls: Some(("wss", &["wss://localhost:PORT/x"])),
+        ..kind("ws", &["ws://127.0.0.1:PORT/x"], &[&bytes(&[head, close])])
+    }
 }
 
 /// What grpcio sent.

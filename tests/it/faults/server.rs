@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use healthcheck::checks::http::ws;
 use rustix::net::{listen, sockopt};
 
 /// What the server does next.
@@ -76,7 +77,7 @@ pub fn serve(listen: &Listen, echo: bool) -> Held {
         Listen::Accept(steps) => {
             thread::spawn(move || {
                 let (stream, _) = listener.accept().expect("a client");
-                Script { stream, heard: Vec::new(), said: 0, echo }.follow(&steps);
+                Script { stream, heard: Vec::new(), said: 0, echo, accepted: 0 }.follow(&steps);
             });
             held
         }
@@ -125,6 +126,8 @@ struct Script {
     heard: Vec<u8>,
     said: usize,
     echo: bool,
+    /// How many bytes of a WebSocket's Accept were said.
+    accepted: usize,
 }
 
 impl Script {
@@ -181,10 +184,23 @@ impl Script {
             if let (true, at @ 2..=3) = (self.echo, self.said + i) {
                 *byte = self.heard.get(at).copied().unwrap_or(0);
             }
+            if *byte == b'#'
+                && let Some(accept) = accept(&self.heard)
+            {
+                *byte = accept.as_bytes().get(self.accepted).copied().unwrap_or(b'#');
+                self.accepted += 1;
+            }
         }
         self.said += bytes.len();
         self.stream.write_all(&bytes).is_ok()
     }
+}
+
+/// What the key of a WebSocket's handshake is answered with.
+fn accept(heard: &[u8]) -> Option<String> {
+    let heard = str::from_utf8(heard.split(|byte| *byte == 0x88).next()?).ok()?;
+    let (_, rest) = heard.split_once("Sec-WebSocket-Key: ")?;
+    Some(ws::accept(rest.split_once("\r\n")?.0))
 }
 
 fn relay(mut client: TcpStream, mut server: TcpStream, how: Relay) {

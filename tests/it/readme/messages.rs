@@ -28,8 +28,9 @@ fn page(source: &str) -> Option<&'static str> {
         ("install.rs", "wait-install"),
     ];
     let kind = source.strip_prefix("checks/").and_then(|below| {
-        let mut parts = below.split('/').map(|part| part.trim_end_matches(".rs"));
-        parts.find_map(|part| KINDS.iter().find(|kind| kind.name() == part))
+        let parts = below.split('/').map(|part| part.trim_end_matches(".rs"));
+        // From the file outwards: ws.rs stands in the room of HTTP's.
+        parts.rev().find_map(|part| KINDS.iter().find(|kind| kind.name() == part))
     });
     let other = || PAGES.iter().find(|(start, _)| source.starts_with(start)).map(|(_, page)| *page);
     kind.map(Kind::page).or_else(other)

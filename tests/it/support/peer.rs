@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use super::{Folder, Server, must};
 
 /// What the peers in Node import; those in Python have tests/requirements.txt.
-const NODE: &[&str] = &["@grpc/grpc-js@1.14.7", "grpc-health-check@2.1.0"];
+const NODE: &[&str] = &["@grpc/grpc-js@1.14.7", "grpc-health-check@2.1.0", "ws@8.23.0"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -28,12 +28,12 @@ fn node() -> PathBuf {
     let folder = target.join("node");
     let lock = fs::File::create(target.join("node.lock")).expect("a lock");
     lock.lock().expect("locked");
-    if !folder.join("has-grpc").exists() {
+    if fs::read_to_string(folder.join("has")).ok() != Some(NODE.join(" ")) {
         fs::create_dir_all(&folder).expect("a folder");
         let mut npm = Command::new("npm");
         npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", "."]);
         must(npm.args(NODE).current_dir(&folder));
-        fs::write(folder.join("has-grpc"), "").expect("marked");
+        fs::write(folder.join("has"), NODE.join(" ")).expect("marked");
     }
     folder
 }

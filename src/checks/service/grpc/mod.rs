@@ -94,7 +94,7 @@ impl Check for Grpc {
             }
             attempt.say(&line);
         }
-        let mut talk = Conversation::new(stream);
+        let mut talk = Conversation::new(stream, Vec::new());
         // A server may answer and close before it has read everything: its answer counts, and
         // should none come, reading says why.
         let _ = talk.send(&self.request(attempt.remaining().unwrap_or_default()));
