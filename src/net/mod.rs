@@ -205,8 +205,10 @@ impl Peer {
 }
 
 /// What a build without TLS is, and which to take: by image tag and by file it is told by one word.
-const NO_TLS: &str =
-    "this build of healthcheck has no TLS; want the image tag or file without \"-plain\"";
+const NO_TLS: &str = match cfg!(feature = "tls") {
+    true => "", // never said
+    false => "this build of healthcheck has no TLS; want the image tag or file without \"-plain\"",
+};
 
 /// A header of the PROXY protocol, version 1, of a sender that says nothing of whom it is for, as a
 /// health check of a proxy's does (its specification, section 2.1).

@@ -135,11 +135,11 @@ impl<'w> Stream<'w> {
         }
     }
 
-    /// Whether the server asked for a client certificate, and none was sent.
-    pub fn lacks_certificate(&self) -> bool {
+    /// Where the server asked for a client certificate and none was sent, that it did; else empty.
+    pub fn lacks(&self) -> &'static str {
         match &self.layer {
-            Layer::Plain(_) => false,
-            Layer::Tls(session) => session.lacks_certificate(),
+            Layer::Plain(_) => "",
+            Layer::Tls(session) => session.lacks(),
         }
     }
 

@@ -145,7 +145,7 @@ class Pods(unittest.TestCase):
                     self.assertEqual(done.returncode, 0, done)
                     self.assertRegex(done.stdout, output)
             stale = web.exec(*worker)
-            self.assertRegex(stale.stdout, r"\Aunhealthy: file:///tmp/heartbeat: .*\(os error 2\)\n\Z")
+            self.assertRegex(stale.stdout, r"\Aunhealthy: file:///tmp/heartbeat: .*\(os error 2\): its folder is there\n\Z")
             docker("exec", web.name, "/usr/bin/touch", "/tmp/heartbeat")
             self.assertEqual(web.exec(*worker).returncode, 0)
         with Container(engine.base(), "/part", "idle", limits=[*NOTHING, "-e", "PORT=8080", "-v", f"{tls}:/tls:ro", "-v", self.installed()]) as idle:

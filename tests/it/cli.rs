@@ -614,7 +614,10 @@ fn the_output_stays_below_what_docker_keeps() {
     let json = check(&checks);
     assert!(json.out.len() < 4096 && json.out.contains("\"omitted\":"), "{json:?}");
     assert!(json.out.contains("\"target\":\"file:///nonexistent/thing\""), "{json:?}");
-    assert!(json.out.contains("No such file or directory (os error 2)\""), "{json:?}");
+    assert!(
+        json.out.contains("No such file or directory (os error 2): its folder is missing too\""),
+        "{json:?}"
+    );
     assert_eq!(json.out.matches("\"healthy\":false").count(), 2, "{json:?}");
     // Words about waiting come first, and leave room.
     let (_silent, port) = silent();

@@ -51,7 +51,9 @@ fn until_a_file_appears_and_a_port_opens() {
     let (child, line) = started(&[&target, "--wait", "30s", "--interval", "20ms"]);
     assert_eq!(
         line,
-        format!("waiting: {target}: opening {path}: No such file or directory (os error 2)\n")
+        format!(
+            "waiting: {target}: opening {path}: No such file or directory (os error 2): its folder is there\n"
+        )
     );
     fs::write(&path, "").expect("a file");
     ended(child).healthy("0 bytes").within(Duration::from_secs(10));

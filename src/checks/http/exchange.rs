@@ -74,9 +74,9 @@ impl<'w> Exchange<'w> {
         self.stream.attempt()
     }
 
-    /// Whether the server asked for a client certificate, and none was sent.
-    pub(super) fn lacks_certificate(&self) -> bool {
-        self.stream.lacks_certificate()
+    /// As [`Stream::lacks`].
+    pub(super) fn lacks(&self) -> &'static str {
+        self.stream.lacks()
     }
 
     /// What comes behind the head, where the connection is no longer HTTP's.

@@ -183,9 +183,8 @@ impl Http {
         if !self.status.contains(head.status) {
             let got = head.status.to_string();
             let failure = Failure::mismatch("status", &got, self.status.text());
-            let asked = matches!(head.status, 400 | 401 | 403) && exchange.lacks_certificate();
-            let certificate = if asked { CERTIFICATE } else { "" };
-            let failure = failure.with(certificate).with(&self.background(url, head));
+            let lacks = if matches!(head.status, 400 | 401 | 403) { exchange.lacks() } else { "" };
+            let failure = failure.with(lacks).with(&self.background(url, head));
             return Err(failure.with(&exchange.reason()));
         }
         for (name, text) in &self.headers {
@@ -294,10 +293,6 @@ impl Http {
         })
     }
 }
-
-/// Why a server may refuse what it would take from somebody who shows one.
-const CERTIFICATE: &str =
-    "the server asked for a client certificate (--cert, --key), none was sent";
 
 /// `Name: value`, or `Name` alone with an empty value, which every value contains.
 fn expected_header(given: &[u8]) -> Result<(String, String), Wrong> {

@@ -68,7 +68,7 @@ impl<S> Session<S> {
         match self.0 {}
     }
 
-    pub(in crate::net) fn lacks_certificate(&self) -> bool {
+    pub(in crate::net) fn lacks(&self) -> &'static str {
         match self.0 {}
     }
 

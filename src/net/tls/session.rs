@@ -177,9 +177,9 @@ impl<S: Read + Write> Session<S> {
 }
 
 impl<S> Session<S> {
-    /// Whether the server asked for a client certificate, and none was sent.
-    pub(in crate::net) fn lacks_certificate(&self) -> bool {
-        self.credentials.missing()
+    /// Where the server asked for a client certificate and none was sent, that it did.
+    pub(in crate::net) fn lacks(&self) -> &'static str {
+        if self.credentials.missing() { explain::CERTIFICATE_WANTED } else { "" }
     }
 
     pub(in crate::net) fn alpn(&self) -> Option<&[u8]> {
