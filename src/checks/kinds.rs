@@ -246,7 +246,7 @@ const WRITTEN: &[Written] = &[
     },
     #[cfg(feature = "services")]
     Written {
-        schemes: &[at("mssql", 1433), at("sqlserver", 1433)],
+        schemes: &[upgraded(at("mssql", 1433)), upgraded(at("sqlserver", 1433))],
         form: "mssql://host[:port]",
         what: "SQL Server answers",
         page: "mssql",

@@ -215,7 +215,7 @@ const WRITTEN: &[Written] = &[
     row(Network, Flag::Primary, None, "primary", Nothing, "mongodb: and it is writable"),
     row(Network, Flag::Member, None, "member", Nothing, "mongodb: and it is a primary or a secondary"),
 
-    row(Tls, Flag::Tls, None, "tls", Nothing, "postgres, mysql, nats, mongodb: with TLS"),
+    row(Tls, Flag::Tls, None, "tls", Nothing, "postgres, mysql, nats, mongodb, mssql: with TLS"),
     row(Tls, Flag::Insecure, Some('k'), "insecure", Nothing, "accept any certificate"),
     row(Tls, Flag::Cacert, None, "cacert", Value("FILE"), "trust these PEM roots only (SSL_CERT_FILE, else the built-in ones)"),
     row(Tls, Flag::Cert, None, "cert", Value("FILE"), "client certificate chain, PEM"),

@@ -4,6 +4,7 @@ pub mod conf;
 pub mod diag;
 pub mod dns;
 pub mod hello;
+mod packet;
 mod random;
 pub mod recognise;
 pub mod resolve;

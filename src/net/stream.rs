@@ -1,65 +1,20 @@
 //! A connection, plain or TLS, every call of which ends by the deadline.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
-use rustix::event::PollFlags;
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
+use rustix::net::{RecvFlags, Shutdown, recv, shutdown};
 
 use super::diag;
+use super::packet::Socket;
 use super::recognise::recognise;
 use super::tls::{self, Tls};
 use crate::attempt::{Attempt, is_late};
 use crate::deadline::Deadline;
 use crate::text::Wrong;
 use crate::verdict::{Failure, Step, quote};
-
-/// A non-blocking socket that waits no longer than its attempt allows.
-///
-/// Its [`io::Read`] and [`io::Write`] never say `WouldBlock`; at the deadline they say `TimedOut`.
-#[derive(Debug)]
-pub struct Socket<'w> {
-    fd: OwnedFd,
-    attempt: &'w Attempt<'w>,
-    /// When reading is given up; the attempt's own deadline, or sooner.
-    until: Deadline,
-}
-
-impl io::Read for Socket<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            // First the waiting: an answer is hardly ever there already.
-            self.attempt.wait(self.fd.as_fd(), PollFlags::IN, self.until)?;
-            match recv(&self.fd, &mut *buffer, RecvFlags::empty()) {
-                Ok((_, n)) => return Ok(n),
-                Err(Errno::AGAIN | Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-}
-
-impl io::Write for Socket<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        loop {
-            match send(&self.fd, bytes, SendFlags::NOSIGNAL) {
-                Ok(n) => return Ok(n),
-                Err(Errno::AGAIN) => {
-                    self.attempt.wait(self.fd.as_fd(), PollFlags::OUT, self.until)?
-                }
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 #[derive(Debug)]
 enum Layer<'w> {
@@ -84,7 +39,7 @@ impl<'w> Stream<'w> {
         peer: String,
         attempt: &'w Attempt<'w>,
     ) -> Self {
-        let socket = Socket { fd, attempt, until: attempt.deadline() };
+        let socket = Socket { fd, attempt, until: attempt.deadline(), packed: None };
         Self { layer: Layer::Plain(socket), files, peer, attempt }
     }
 
@@ -104,7 +59,9 @@ impl<'w> Stream<'w> {
         let layer = match layer {
             Layer::Plain(socket) => {
                 let files = files.map_or_else(|| tls.files(attempt), Ok)?;
-                Layer::Tls(Box::new(tls.handshake(socket, files, &peer, attempt)?))
+                let mut session = Box::new(tls.handshake(socket, files, &peer, attempt)?);
+                session.socket_mut().packed = None;
+                Layer::Tls(session)
             }
             secure @ Layer::Tls(_) => secure,
         };
@@ -350,6 +307,12 @@ impl<'w> Conversation<'w> {
             return Err(self.refused("the start of TLS", "bytes came ahead of it"));
         }
         Ok(Self { stream: self.stream.secure(tls)?, inbox: self.inbox })
+    }
+
+    /// As [`Conversation::secure`], with a handshake that stands in packets ([`packet`]).
+    pub fn secure_in_packets(mut self, tls: &Tls) -> Result<Self, Failure> {
+        self.stream.socket_mut().packed = Some(0);
+        self.secure(tls)
     }
 
     /// Ends in order.

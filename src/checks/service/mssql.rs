@@ -1,14 +1,14 @@
 //! `mssql://`, `sqlserver://`: PRELOGIN is answered, which comes before any login ([MS-TDS] sections
 //! 2.2.3.1 and 2.2.6.5).
 
-use super::once;
+use super::{ask, open};
 use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
 use crate::net::Peer;
 use crate::net::stream::Decoded;
 use crate::text::Wrong;
-use crate::verdict::{Healthy, Verdict};
+use crate::verdict::{Failure, Healthy, Verdict};
 use crate::wire::Reader;
 
 /// SQL Server, or one that speaks its protocol.
@@ -20,28 +20,46 @@ pub struct Mssql(Box<Peer>);
 /// alone, which every server can do.
 const REQUEST: &[u8; 26] = b"\x12\x01\0\x1a\0\0\x01\0\
     \0\0\x0b\0\x06\x01\0\x11\0\x01\xff\0\0\0\0\0\0\0";
+/// The same with encryption of everything.
+const ENCRYPTED: &[u8; 26] = b"\x12\x01\0\x1a\0\0\x01\0\
+    \0\0\x0b\0\x06\x01\0\x11\0\x01\xff\0\0\0\0\0\0\x01";
+
+/// A server whose encryption is off.
+const NOTHING: u8 = 2;
 
 /// Kinds of options (section 2.2.6.5), and what ends their list.
 const VERSION: u8 = 0;
+const ENCRYPTION: u8 = 1;
 const END: u8 = 0xff;
 
 impl Check for Mssql {
-    /// Takes what the peer takes; the rest of an application's URL is for others.
+    /// Takes `--tls` and what the peer takes; the rest of an application's URL is for others.
     fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         Ok(Self(Peer::parse(target, options)?))
     }
 
-    /// Asks for the server's version.
+    /// Asks for the server's version; with `--tls` agrees on it then, as a login would.
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
-        let what = ("an answer of SQL Server", "");
-        let [major, minor, high, low] = once(&self.0, attempt, REQUEST, what, &decode)?;
+        let mut talk = open(&self.0, attempt)?;
+        let tls = self.0.tls.as_ref();
+        let request = if tls.is_some() { ENCRYPTED } else { REQUEST };
+        let answer = ask(&mut talk, request, "an answer of SQL Server", &decode)?;
+        let [major, minor, high, low, encryption] = answer;
+        if let Some(tls) = tls {
+            if encryption == NOTHING {
+                talk.close();
+                return Err(Failure::mismatch("server", "offers no TLS", "it, as --tls says"));
+            }
+            talk = talk.secure_in_packets(tls)?;
+        }
+        talk.close();
         let build = u16::from_be_bytes([high, low]);
         Healthy::saw(format!("SQL Server {major}.{minor}.{build}"))
     }
 }
 
-/// Major and minor version and the two bytes of the build, of the answer to PRELOGIN.
-pub fn decode(bytes: &[u8]) -> Decoded<[u8; 4]> {
+/// Major and minor version, the two bytes of the build, and what is encrypted, of the answer to PRELOGIN.
+pub fn decode(bytes: &[u8]) -> Decoded<[u8; 5]> {
     const NO_TDS: &str = "that is no SQL Server";
     // A tabular result, the last packet of its message.
     if !matches!(bytes, [] | [4] | [4, 1, ..]) {
@@ -57,15 +75,17 @@ pub fn decode(bytes: &[u8]) -> Decoded<[u8; 4]> {
     Ok(Some((version, used)))
 }
 
-/// The value of VERSION, which must be the first; each option stands inside the packet, and the list
-/// ends.
-fn version(options: &[u8]) -> Option<[u8; 4]> {
+/// The values of VERSION, which must be the first, and of ENCRYPTION; each option stands inside the
+/// packet, and the list ends.
+fn version(options: &[u8]) -> Option<[u8; 5]> {
     let mut list = Reader(options);
-    let mut first = None;
+    let mut first: Option<&[u8; 4]> = None;
+    let mut encryption = NOTHING;
     loop {
         let kind = list.u8()?;
         if kind == END {
-            return first;
+            let [major, minor, high, low] = *first?;
+            return Some([major, minor, high, low, encryption]);
         }
         let (at, length) = (usize::from(list.u16()?), usize::from(list.u16()?));
         let value = options.get(at..at + length)?;
@@ -73,7 +93,10 @@ fn version(options: &[u8]) -> Option<[u8; 4]> {
             if kind != VERSION || length != 6 {
                 return None;
             }
-            first = value.first_chunk().copied();
+            first = value.first_chunk();
+        }
+        if let (ENCRYPTION, [one]) = (kind, value) {
+            encryption = *one;
         }
     }
 }
@@ -89,7 +112,7 @@ mod tests {
 
     #[test]
     fn answers() {
-        assert_eq!(decode(ANSWER), Ok(Some(([16, 0, 3, 232], 26))));
+        assert_eq!(decode(ANSWER), Ok(Some(([16, 0, 3, 232, 0], 26))));
         for bytes in [
             &b"HTTP/1.1"[..],
             b"\x04\0",

@@ -1,6 +1,8 @@
 //! slapd and ZooKeeper, from Debian's packages; SQL Server's and Cassandra's words from their
 //! specifications, since neither has a package.
 
+#[cfg(feature = "tls")]
+use crate::support::{Certificates, Peer, check};
 use crate::support::{
     Folder, Server, answers, blurts, closed_port, eventually, free_port, has, healthy, unhealthy,
 };
@@ -121,4 +123,42 @@ fn what_the_specifications_say_of_sql_server_and_cassandra() {
             Err(said) => assert_eq!(unhealthy(&[&target]), said),
         }
     }
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn tls_within_the_packets_of_sql_server() {
+    let folder = Folder::new("tds");
+    let Certificates { root, cert, key, .. } = Certificates::in_folder(&folder);
+    let peer = Peer::python("tds_server.py", &[&cert, &key]);
+    let target = |name: &str| format!("mssql://localhost:{}", peer.port(name));
+    for name in ["on", "required", "pieces"] {
+        let args = [&*target(name), "-4", "--tls", "--cacert", &root];
+        assert_eq!(healthy(&args), "SQL Server 16.0.1000", "{name}");
+    }
+    assert_eq!(healthy(&[&target("on"), "-4", "--tls", "-k"]), "SQL Server 16.0.1000");
+    // It is verified, for its name too, and the server is told why not.
+    has(&unhealthy(&[&target("on"), "-4", "--tls"]), "issuer");
+    let (on, name) = (target("on"), ["--server-name", "other.example"]);
+    let said = unhealthy(&[&on, "-4", "--tls", "--cacert", &root, name[0], name[1]]);
+    has(&said, "other.example");
+    let port = peer.port("log").to_string();
+    let log = eventually("each handshake", || {
+        let run = check(&[&format!("tcp://127.0.0.1:{port}"), "--send", "x", "-e", "\n."]);
+        (run.out.matches("on close_notify").count() == 2 && run.out.matches("error").count() == 2)
+            .then_some(run.out)
+    });
+    has(&log, "required close_notify");
+    has(&log, "pieces close_notify");
+    has(&log, "ALERT_UNKNOWN_CA");
+    // Asked without, it goes on without.
+    for name in ["on", "none"] {
+        assert_eq!(healthy(&[&target(name), "-4"]), "SQL Server 16.0.1000");
+    }
+    let tls =
+        |name: &str| unhealthy(&[&target(name), "-4", "--tls", "--cacert", &root, "-t", "700ms"]);
+    assert_eq!(tls("none"), "server offers no TLS, want it, as --tls says");
+    has(&tls("hung"), "timed out after 700 ms");
+    has(&tls("closing"), "does it speak TLS on this port?");
+    has(&tls("web"), "TLS handshake with");
 }
