@@ -74,13 +74,14 @@ impl Check for Stream {
                     None => Failure::mismatch("reply", "over 64 KiB", "its end (--reject)"),
                 });
             }
-            let mut buffer = [0; 4096];
             let at = match missing {
                 Some(text) => [stream.peer(), ", want \"", &quote(text), "\""].concat(),
                 None => stream.peer().to_owned(),
             };
             attempt.enter(Step::Read, &at);
-            let n = stream.hear(&mut buffer, wanted.seen.len()).map_err(|failure| {
+            let read = stream.hear(&mut wanted.seen);
+            let seen = wanted.seen.as_slice();
+            let n = read.map_err(|failure| {
                 // What came tells who is there, though it is not what was wanted.
                 let who = net::recognise::recognise(seen).unwrap_or_default();
                 let end = if missing.is_none() { UNENDED } else { "" };
@@ -93,7 +94,6 @@ impl Check for Stream {
                     Some(missing) => return Err(wanted.mismatch(missing, "closed")),
                 }
             }
-            wanted.push(buffer.get(..n).unwrap_or(&[]));
         }
         let healthy = match wanted.seen.as_slice() {
             [] => format!("connected to {}", stream.peer()),
@@ -111,10 +111,9 @@ impl Check for Stream {
 /// The verdict is known: nothing that goes wrong here changes it.
 fn part(stream: &mut net::Stream<'_>, bye: &[u8]) {
     let until = stream.attempt().courtesy();
-    let mut buffer = [0; 4096];
     let mut said = stream.write(bye).is_ok();
     while said {
-        said = matches!(stream.read_until(&mut buffer, until), Ok(1..));
+        said = matches!(stream.read_until(&mut Vec::new(), until), Ok(1..));
     }
 }
 
@@ -139,10 +138,6 @@ pub(super) struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     pub(super) fn new(texts: &'a [Vec<u8>]) -> Self {
         Self { texts, seen: Vec::new() }
-    }
-
-    pub(super) fn push(&mut self, bytes: &[u8]) {
-        self.seen.extend_from_slice(bytes);
     }
 
     /// The first text that is not there yet.

@@ -4,6 +4,7 @@
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 
+use rustix::buffer::spare_capacity;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
@@ -24,6 +25,32 @@ pub struct Socket<'w> {
     pub(super) packed: Option<usize>,
 }
 
+/// As much room there is for what comes next.
+const ROOM: usize = 8192;
+
+impl Socket<'_> {
+    /// Waits, then reads by `recv`: an answer is hardly ever there already.
+    fn receive(
+        &mut self,
+        mut recv: impl FnMut(&OwnedFd) -> Result<usize, Errno>,
+    ) -> io::Result<usize> {
+        loop {
+            self.attempt.wait(self.fd.as_fd(), PollFlags::IN, self.until)?;
+            match recv(&self.fd) {
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                end => return end.map_err(io::Error::from),
+            }
+        }
+    }
+
+    /// Appends to `inbox` what comes next; 0 at the end. The room for it is not filled with zeros
+    /// first: 1,000 instructions.
+    pub(super) fn append(&mut self, inbox: &mut Vec<u8>) -> io::Result<usize> {
+        inbox.reserve(ROOM);
+        self.receive(|fd| Ok(recv(fd, spare_capacity(inbox), RecvFlags::empty())?.1))
+    }
+}
+
 impl io::Read for Socket<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if let (true, Some(left)) = (cfg!(feature = "tls"), self.packed.take()) {
@@ -31,15 +58,7 @@ impl io::Read for Socket<'_> {
             self.packed = Some(left);
             return Ok(read);
         }
-        loop {
-            // First the waiting: an answer is hardly ever there already.
-            self.attempt.wait(self.fd.as_fd(), PollFlags::IN, self.until)?;
-            match recv(&self.fd, &mut *buffer, RecvFlags::empty()) {
-                Ok((_, n)) => return Ok(n),
-                Err(Errno::AGAIN | Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+        self.receive(|fd| Ok(recv(fd, &mut *buffer, RecvFlags::empty())?.1))
     }
 }
 

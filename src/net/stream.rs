@@ -110,11 +110,12 @@ impl<'w> Stream<'w> {
         written.map_err(|error| self.attempt.io(error))
     }
 
-    /// Reads what is there, waiting for the first byte; 0 is the orderly end of the stream. Under
-    /// TLS an end without close_notify is no orderly one and fails (RFC 8446 section 6.1).
-    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+    /// Appends to `inbox` what is there, waiting for the first byte; 0 is the orderly end of the
+    /// stream. Under TLS an end without close_notify is no orderly one and fails (RFC 8446 section
+    /// 6.1).
+    pub fn read(&mut self, inbox: &mut Vec<u8>) -> Result<usize, Failure> {
         self.attempt.enter(Step::Read, &self.peer);
-        self.read_until(buffer, self.attempt.deadline()).map_err(|error| self.unread(error, ""))
+        self.read_until(inbox, self.attempt.deadline()).map_err(|error| self.unread(error, ""))
     }
 
     /// Why nothing was read. A server of this machine that is late may have
@@ -131,21 +132,22 @@ impl<'w> Stream<'w> {
         }
     }
 
-    /// As [`Stream::read`] of a conversation in which `seen` bytes have come so far: silence may be
-    /// that of a server which waits for a first word of another protocol.
-    pub fn hear(&mut self, buffer: &mut [u8], seen: usize) -> Result<usize, Failure> {
-        self.read_until(buffer, self.attempt.deadline()).map_err(|error| match seen {
+    /// As [`Stream::read`] of a conversation of which `inbox` has all that has come so far: silence
+    /// may be that of a server which waits for a first word of another protocol.
+    pub fn hear(&mut self, inbox: &mut Vec<u8>) -> Result<usize, Failure> {
+        let seen = inbox.len();
+        self.read_until(inbox, self.attempt.deadline()).map_err(|error| match seen {
             0 => self.unread(error, SILENCE),
             n => self.unread(error, &[&n.to_string(), " bytes of an answer came"].concat()),
         })
     }
 
     /// As [`Stream::read`], given up at `until`.
-    pub fn read_until(&mut self, buffer: &mut [u8], until: Deadline) -> io::Result<usize> {
+    pub fn read_until(&mut self, inbox: &mut Vec<u8>, until: Deadline) -> io::Result<usize> {
         self.socket_mut().until = until;
         let read = match &mut self.layer {
-            Layer::Plain(socket) => io::Read::read(socket, buffer),
-            Layer::Tls(session) => session.read(buffer),
+            Layer::Plain(socket) => socket.append(inbox),
+            Layer::Tls(session) => session.append(inbox),
         };
         // What comes next has the whole time again.
         self.socket_mut().until = self.attempt.deadline();
@@ -275,12 +277,8 @@ impl<'w> Conversation<'w> {
     /// its own accord; whether it did.
     pub fn wait_readable(&mut self, until: Deadline) -> Result<bool, Failure> {
         self.attempt().enter(Step::Read, self.stream.peer());
-        let mut buffer = [0; 4096];
-        match self.stream.read_until(&mut buffer, until) {
-            Ok(n) => {
-                self.inbox.extend_from_slice(buffer.get(..n).unwrap_or(&[]));
-                Ok(true)
-            }
+        match self.stream.read_until(&mut self.inbox, until) {
+            Ok(_) => Ok(true),
             Err(error) if is_late(&error) => Ok(false),
             Err(error) => Err(self.attempt().io(error)),
         }
@@ -327,17 +325,14 @@ impl<'w> Conversation<'w> {
             return Err(self.refused(what, "more than 64 KiB without an end"));
         }
         self.awaits(what);
-        let mut buffer = [0; 4096];
-        let n = self.stream.hear(&mut buffer, self.inbox.len())?;
-        if n == 0 {
-            let wrong = match self.inbox.len() {
-                0 => "the connection was closed without a word".to_owned(),
-                n => format!("the connection was closed after {n} bytes"),
-            };
-            return Err(self.refused(what, &wrong));
+        if self.stream.hear(&mut self.inbox)? != 0 {
+            return Ok(());
         }
-        self.inbox.extend_from_slice(buffer.get(..n).unwrap_or(&[]));
-        Ok(())
+        let wrong = match self.inbox.len() {
+            0 => "the connection was closed without a word".to_owned(),
+            n => format!("the connection was closed after {n} bytes"),
+        };
+        Err(self.refused(what, &wrong))
     }
 
     /// Every failure and notice from here on says that `what` is awaited.

@@ -98,7 +98,7 @@ impl<'w> Exchange<'w> {
 
     /// Reads more of the body. Its end is one only where nothing tells its length.
     pub(super) fn fill(&mut self) -> Result<(), Failure> {
-        let read = read(&mut self.stream, &mut self.inbox);
+        let read = self.stream.read(&mut self.inbox);
         let n = self.decoded.len();
         let of = match self.body {
             Body::Length(left) => format!("of {}", left + n as u64),
@@ -148,14 +148,10 @@ impl<'w> Exchange<'w> {
 
     /// Reads the body until it is complete, until `most` bytes of it came, or until `until`.
     fn take_in(&mut self, most: usize, until: Deadline) {
-        let mut buffer = [0; 4096];
         while let Ok(false) = self.decode() {
-            if self.decoded.len() >= most {
+            let enough = self.decoded.len() >= most;
+            if enough || !matches!(self.stream.read_until(&mut self.inbox, until), Ok(1..)) {
                 break;
-            }
-            match self.stream.read_until(&mut buffer, until) {
-                Ok(n @ 1..) => self.inbox.extend_from_slice(buffer.get(..n).unwrap_or_default()),
-                _ => break,
             }
         }
     }
@@ -221,7 +217,7 @@ fn read_head(stream: &mut Stream<'_>, inbox: &mut Vec<u8>, secured: &str) -> Res
             }
             Ok(None) => {
                 searched = inbox.len();
-                let late = match read(stream, inbox) {
+                let late = match stream.read(inbox) {
                     Ok(1..) => continue,
                     Ok(0) => None,
                     Err(failure) => Some(failure),
@@ -275,12 +271,4 @@ fn tell(head: &Head, attempt: &Attempt<'_>) {
         let shown = if secret { "***".into() } else { quote(value) };
         attempt.say(&format_args!("response: {}: {name}: {shown}", head.status));
     }
-}
-
-/// Appends what comes next; 0 at the end.
-fn read(stream: &mut Stream<'_>, inbox: &mut Vec<u8>) -> Result<usize, Failure> {
-    let mut buffer = [0; 8192];
-    let n = stream.read(&mut buffer)?;
-    inbox.extend_from_slice(buffer.get(..n).unwrap_or_default());
-    Ok(n)
 }

@@ -52,7 +52,7 @@ pub(in crate::net) struct Files(Infallible);
 pub(in crate::net) struct Session<S>(Infallible, PhantomData<S>);
 
 impl<S> Session<S> {
-    pub(in crate::net) fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+    pub(in crate::net) fn append(&mut self, _: &mut Vec<u8>) -> io::Result<usize> {
         match self.0 {}
     }
 

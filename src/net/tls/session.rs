@@ -1,7 +1,7 @@
 //! A connection under TLS: its handshake, what is read and written, its end.
 
 use std::fmt;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::sync::Arc;
 
 use rustls::{ClientConnection, ProtocolVersion};
@@ -78,11 +78,12 @@ impl<S: Read + Write> Session<S> {
         }
     }
 
-    /// Reads plaintext. `Ok(0)` is the peer's close_notify; a connection that ends without one is
-    /// an error, since what arrived may be cut short (RFC 8446 section 6.1).
-    pub(in crate::net) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// Appends to `inbox` the plaintext that comes next. `Ok(0)` is the peer's close_notify; a
+    /// connection that ends without one is an error, since what arrived may be cut short (RFC 8446
+    /// section 6.1).
+    pub(in crate::net) fn append(&mut self, inbox: &mut Vec<u8>) -> io::Result<usize> {
         loop {
-            match self.tls.reader().read(buffer) {
+            match self.tls.reader().fill_buf() {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
                     let why = match self.credentials.missing() {
@@ -93,7 +94,13 @@ impl<S: Read + Write> Session<S> {
                     };
                     return Err(io::Error::new(ErrorKind::UnexpectedEof, Wrong::from(why)));
                 }
-                result => return result,
+                Err(error) => return Err(error),
+                Ok(bytes) => {
+                    let n = bytes.len();
+                    inbox.extend_from_slice(bytes);
+                    self.tls.reader().consume(n);
+                    return Ok(n);
+                }
             }
             self.more()?;
         }
