@@ -20,9 +20,9 @@ use healthcheck::dropin::expr::Expr;
 use healthcheck::dropin::{self, World};
 use healthcheck::input::address::Address;
 use healthcheck::input::{Authority, Host, Text, target, value as v};
+use healthcheck::net::conversation::{Decoded, MESSAGE};
 #[cfg(feature = "services")]
 use healthcheck::net::recognise::recognise;
-use healthcheck::net::stream::{Decoded, MESSAGE};
 use healthcheck::net::{conf, dns as message};
 use healthcheck::plan;
 use healthcheck::text::Wrong;

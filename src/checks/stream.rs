@@ -4,7 +4,7 @@ use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::pattern::Pattern;
 use crate::input::{Flag, Options, Target, Usage, value};
-use crate::net::stream::MESSAGE;
+use crate::net::conversation::MESSAGE;
 use crate::net::{self, Peer, UnixName};
 use crate::text::contains;
 use crate::verdict::{Failure, Healthy, Step, Verdict, quote};

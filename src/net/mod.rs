@@ -1,6 +1,7 @@
 //! Whom to dial and how: an endpoint becomes a [`Stream`] under a deadline.
 
 pub mod conf;
+pub mod conversation;
 pub mod diag;
 pub mod dns;
 pub mod hello;
@@ -215,9 +216,10 @@ const NO_TLS: &str = match cfg!(feature = "tls") {
 /// health check of a proxy's does (its specification, section 2.1).
 const PROXY: &[u8] = b"PROXY UNKNOWN\r\n";
 
-/// Calls `connect` for each address until one succeeds. When none does, the first failure is
-/// reported, since it is the address that was meant; those of further addresses follow where they
-/// say something else.
+/// Calls `connect` for each address until one succeeds, each for a share of the time; what those
+/// that fail at once leave over is for those that said nothing. When none succeeds, the first
+/// failure is reported, since it is the address that was meant; those of further addresses follow
+/// where they say something else.
 fn each_address<T>(
     host: &Host,
     port: u16,
@@ -226,45 +228,74 @@ fn each_address<T>(
     mut connect: impl FnMut(SocketAddr, Deadline) -> io::Result<T>,
 ) -> Result<(T, String), Failure> {
     let addresses = resolve::resolve(host, port, family, attempt)?;
-    let mut failed: Option<(Failure, Option<i32>)> = None;
-    let refused = Some(Errno::CONNREFUSED.raw_os_error());
-    for (i, address) in addresses.iter().enumerate() {
-        let name = address.to_string();
-        let until = attempt.deadline().share(addresses.len() - i);
-        attempt.enter(Step::Connect, &name);
-        let allowed = permitted(address);
-        let forbidden = allowed.is_err();
-        let error = match allowed.and_then(|()| connect(*address, until)) {
-            Ok(done) => return Ok((done, name)),
-            Err(error) => error,
-        };
-        let (number, late) = (error.raw_os_error(), is_late(&error));
-        let mut failure = attempt.io(error);
-        if forbidden {
-            failure = failure.setup();
-        }
-        attempt.say(&failure);
-        failed = Some(match failed {
-            None => (failure, number),
-            // Silent as the first: each had a share of the time, and the last names all of it.
-            Some((_, None)) if late => (failure, None),
-            // A server that hangs on 127.0.0.1 is the matter, not that it has no ::1.
-            Some(first @ (_, None)) if number == refused && address.ip().is_loopback() => first,
-            Some((first, known)) if known == number || number.is_some_and(says_nothing) => {
-                (first, known)
+    let here = addresses.iter().find(|address| address.ip().is_loopback()).copied();
+    let mut failed: Option<Failed> = None;
+    let mut turn = addresses;
+    while !turn.is_empty() {
+        let mut silent = Vec::new();
+        for (i, address) in turn.iter().enumerate() {
+            let name = address.to_string();
+            let until = attempt.deadline().share(turn.len() - i);
+            attempt.enter(Step::Connect, &name);
+            let allowed = permitted(address);
+            let forbidden = allowed.is_err();
+            let error = match allowed.and_then(|()| connect(*address, until)) {
+                Ok(done) => return Ok((done, name)),
+                Err(error) => error,
+            };
+            let (number, late) = (error.raw_os_error(), is_late(&error));
+            let mut failure = attempt.io(error);
+            if forbidden {
+                failure = failure.setup();
             }
-            Some((first, known)) => (first.with(failure.words()), known),
-        });
+            attempt.say(&failure);
+            failed = Some(Failed::add(failed, failure, number, late, address.ip().is_loopback()));
+            if late && attempt.remaining().is_some() {
+                silent.push(*address);
+            }
+        }
+        turn = silent;
     }
-    let Some((failure, number)) = failed else {
+    let Some(Failed { failure, number }) = failed else {
         return Err(attempt.protocol("no address"));
     };
-    let here = addresses.iter().find(|address| address.ip().is_loopback());
-    Err(match (here, number) {
-        (Some(_), _) if number == refused => failure.with(&diag::instead(port, attempt)),
-        (Some(address), None) => failure.with(&diag::queue(&address.to_string(), attempt)),
+    Err(match here {
+        Some(_) if number == REFUSED => failure.with(&diag::instead(port, attempt)),
+        Some(address) if number.is_none() => {
+            failure.with(&diag::queue(&address.to_string(), attempt))
+        }
         _ => failure,
     })
+}
+
+/// Why no address so far was connected to: what is said of them all, and the first one's error.
+struct Failed {
+    failure: Failure,
+    number: Option<i32>,
+}
+
+const REFUSED: Option<i32> = Some(Errno::CONNREFUSED.raw_os_error());
+
+impl Failed {
+    /// What another address, or one of them once more, adds to it.
+    fn add(
+        so_far: Option<Self>,
+        failure: Failure,
+        number: Option<i32>,
+        late: bool,
+        here: bool,
+    ) -> Self {
+        let Some(first) = so_far else { return Self { failure, number } };
+        let failure = match first.number {
+            // Silent as the first: each had a share of the time, and the last names all of it.
+            None if late => failure,
+            // A server that hangs on 127.0.0.1 is the matter, not that it has no ::1.
+            None if number == REFUSED && here => first.failure,
+            known if known == number || number.is_some_and(says_nothing) => first.failure,
+            _ => first.failure.with(failure.words()),
+        };
+        Self { failure, number: first.number }
+    }
 }
 
 /// Whether an error on a further address only says that there is no such network here: a container

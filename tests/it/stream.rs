@@ -133,8 +133,25 @@ fn a_full_queue_is_all_that_is_said_of_localhost() {
     let _waits = std::net::TcpStream::connect(address).expect("the one that fits");
     let port = address.port();
     check(&[&format!("http://localhost:{port}/"), "-t", "400ms"]).unhealthy(&format!(
-        "while connecting to {address}: the server takes no connections: 1 wait to be accepted\n"
+        "timed out after 400 ms while connecting to {address}: the server takes no connections: \
+         1 wait to be accepted\n"
     ));
+}
+
+/// ::1 refuses at once: its share of the time is 127.0.0.1's as well.
+#[test]
+fn what_a_refusal_leaves_over_is_for_the_address_that_is_silent() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let busy = listener.try_clone().expect("the same listener");
+    let held = full(listener);
+    // Too late for what is sent at once and after a second, the kernel's first repetition.
+    thread::spawn(move || {
+        thread::sleep(Duration::from_millis(1_200));
+        busy.incoming().flatten().collect::<Vec<_>>()
+    });
+    let run = check(&[&format!("tcp://localhost:{}", held.port), "-t", "3s"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(run.out.contains(": connected to 127.0.0.1:"), "{run:?}");
 }
 
 #[test]

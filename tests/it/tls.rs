@@ -252,6 +252,7 @@ const MATRIX: &[Row] = &[
     no(Nginx("ssl_certificate PKI/expired.pem; ssl_certificate_key PKI/p256.key;"), CA, "expired 2024-02-01"),
     no(Nginx("ssl_certificate PKI/p256.pem; ssl_certificate_key PKI/p256.key;"), "localhost", "is not trusted"),
     no(Nginx("ssl_reject_handshake on;"), CA, "the server does not know the name that was asked for; see --server-name\n"),
+    no(Nginx("ssl_certificate PKI/p256.pem; ssl_certificate_key PKI/p256.key;"), "http://localhost:PORT/", "status 400, want 200-399: a TLS server answers here: write https://: <html>"),
     no(Nginx("ssl_certificate PKI/p256.pem; ssl_certificate_key PKI/p256.key; ssl_client_certificate PKI/root.pem; ssl_verify_client on;"), CA, "status 400, want 200-399: the server wants a client certificate (--cert, --key): the Host sent was \"localhost:"),
     ok(Nginx("ssl_certificate PKI/p256.pem; ssl_certificate_key PKI/p256.key; ssl_client_certificate PKI/root.pem; ssl_verify_client on;"), "localhost --cacert root.pem --cert rsa2048.pem --key rsa2048.key", "200 OK"),
     ok(Nginx("ssl_certificate PKI/p256.pem; ssl_certificate_key PKI/p256.key; ssl_client_certificate PKI/root.pem; ssl_verify_client optional;"), CA, "200 OK"),

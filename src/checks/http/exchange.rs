@@ -4,8 +4,9 @@ use super::request::{Request, Url};
 use super::response::{Body, HEAD, Head};
 use crate::attempt::Attempt;
 use crate::deadline::Deadline;
+use crate::net::conversation::Conversation;
 use crate::net::recognise::recognise;
-use crate::net::stream::{Conversation, Stream};
+use crate::net::stream::Stream;
 use crate::net::{Peer, hello};
 use crate::text::contains;
 use crate::verdict::{Failure, quote};
@@ -55,7 +56,7 @@ impl<'w> Exchange<'w> {
         // A server may answer and close before it has read everything: its answer counts.
         let sent = stream.write(&request.encode(url, get, stranger, key));
         let mut inbox = Vec::new();
-        let head = match (read_head(&mut stream, &mut inbox, call.secured()), sent) {
+        let head = match (read_head(&mut stream, &mut inbox, secured(call.key)), sent) {
             (Err(_), Err(unsent)) => return Err(unsent),
             (Err(Unread { failure, mute: true }), Ok(())) => {
                 // A server that takes one connection after another waits for the end of this one.
@@ -164,24 +165,24 @@ impl Call<'_> {
         let opened = || self.peer.open_as(self.url.port, false, attempt);
         let (who, instead, else_says) = match self.url.secure {
             true => ("does it speak HTTP/2 only?", "", ""),
-            false if hello::is_answered(opened()) => (TLS, self.secured(), ""),
+            false if hello::is_answered(opened()) => (TLS, secured(self.key), ""),
             false => (
                 "does it speak TLS? then write ",
-                self.secured(),
+                secured(self.key),
                 "; else its own log may tell why",
             ),
         };
         ["the request was sent, no byte came back: ", who, instead, else_says].concat()
     }
+}
 
-    /// The same over TLS.
-    fn secured(&self) -> &'static str {
-        if self.key.is_empty() { "https://" } else { "wss://" }
-    }
+/// The scheme over TLS of a request, which is an upgrade to WebSocket where it has a key.
+pub(super) fn secured(key: &str) -> &'static str {
+    if key.is_empty() { "https://" } else { "wss://" }
 }
 
 /// Whom a request in plain text has met.
-const TLS: &str = "a TLS server answers here: write ";
+pub(super) const TLS: &str = "a TLS server answers here: write ";
 
 /// Why there is no head; whether not even one byte came before the connection ended.
 struct Unread {

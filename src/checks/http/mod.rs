@@ -127,6 +127,9 @@ impl Check for Http {
     }
 }
 
+/// With which nginx, Go, Apache and Tomcat answer, in plain text and with 400, on a port of TLS.
+const PLAIN_TO_TLS: [&str; 3] = ["HTTPS", "SSL-enabled", "requires TLS"]; // not a verdict: theirs
+
 impl Http {
     /// Where a line ends, and what a number is, is known in the end only.
     fn wants_whole_body(&self) -> bool {
@@ -184,8 +187,13 @@ impl Http {
             let got = head.status.to_string();
             let failure = Failure::mismatch("status", &got, self.status.text());
             let lacks = if matches!(head.status, 400 | 401 | 403) { exchange.lacks() } else { "" };
-            let failure = failure.with(lacks).with(&self.background(url, head));
-            return Err(failure.with(&exchange.reason()));
+            let mut background = self.background(url, head);
+            let bad = head.status == 400 && !url.secure;
+            let reason = exchange.reason();
+            if bad && PLAIN_TO_TLS.iter().any(|words| reason.contains(words)) {
+                background = [exchange::TLS, exchange::secured(key)].concat();
+            }
+            return Err(failure.with(lacks).with(&background).with(&reason));
         }
         for (name, text) in &self.headers {
             self.judge_header(head, name, text)?;

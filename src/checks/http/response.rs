@@ -2,7 +2,7 @@
 
 use httparse::{EMPTY_HEADER, Status};
 
-use crate::net::stream::Decoded;
+use crate::net::conversation::Decoded;
 use crate::text::Wrong;
 
 /// The largest response head, all informational ones in front of it included.

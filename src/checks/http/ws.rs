@@ -2,7 +2,7 @@
 
 use hmac_sha1_compact::Hash;
 
-use crate::net::stream::{Conversation, Decoded};
+use crate::net::conversation::{Conversation, Decoded};
 use crate::net::unpredictable;
 use crate::text::base64;
 use crate::verdict::{Failure, Healthy, Verdict, quote};

@@ -6,7 +6,7 @@ use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
 use crate::net::Peer;
-use crate::net::stream::{Decoded, claimed};
+use crate::net::conversation::{Decoded, claimed};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
 use crate::wire::Reader;
 

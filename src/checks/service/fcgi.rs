@@ -6,7 +6,7 @@ use crate::checks::Check;
 use crate::input::value::{self, StatusSet};
 use crate::input::{Flag, Options, Target, Usage};
 use crate::net::Peer;
-use crate::net::stream::Decoded;
+use crate::net::conversation::Decoded;
 use crate::text::{Wrong, contains, split_once};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
 use crate::wire::Reader;

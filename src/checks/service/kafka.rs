@@ -8,7 +8,7 @@ use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
 use crate::net::Peer;
-use crate::net::stream::{Decoded, claimed};
+use crate::net::conversation::{Decoded, claimed};
 use crate::verdict::{Failure, Healthy, Verdict};
 use crate::wire::Reader;
 

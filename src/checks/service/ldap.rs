@@ -6,7 +6,7 @@ use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
 use crate::net::Peer;
-use crate::net::stream::{Decoded, MESSAGE};
+use crate::net::conversation::{Decoded, MESSAGE};
 use crate::text::Wrong;
 use crate::verdict::{Failure, Healthy, Verdict};
 

@@ -19,7 +19,7 @@ pub mod zookeeper;
 
 use crate::attempt::Attempt;
 use crate::input::{Authority, Options, Target, Usage};
-use crate::net::stream::{Conversation, Decoded};
+use crate::net::conversation::{Conversation, Decoded};
 use crate::net::{Peer, hello};
 use crate::verdict::{Failure, quote};
 

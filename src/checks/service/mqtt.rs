@@ -4,7 +4,7 @@ use super::{ask, no_path, open, or_tls, parts};
 use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
-use crate::net::stream::Decoded;
+use crate::net::conversation::Decoded;
 use crate::net::{Peer, unpredictable};
 use crate::text::{among, row};
 use crate::verdict::{Failure, Healthy, Verdict};

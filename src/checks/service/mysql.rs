@@ -13,7 +13,7 @@ use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
 use crate::net::Peer;
-use crate::net::stream::{Conversation, Decoded, claimed};
+use crate::net::conversation::{Conversation, Decoded, claimed};
 use crate::text::{Wrong, contains};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
 use crate::wire::Reader;

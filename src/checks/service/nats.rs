@@ -8,7 +8,7 @@ use crate::checks::Check;
 use crate::deadline::Deadline;
 use crate::input::{Options, Target, Usage};
 use crate::net::Peer;
-use crate::net::stream::{Conversation, Decoded};
+use crate::net::conversation::{Conversation, Decoded};
 use crate::text::{contains, hex_digits, split_once_str};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
 

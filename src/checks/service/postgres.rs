@@ -7,7 +7,7 @@ use super::{ask, open};
 use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Options, Target, Usage, value};
-use crate::net::stream::{Conversation, Decoded, claimed};
+use crate::net::conversation::{Conversation, Decoded, claimed};
 use crate::net::{Peer, Tls};
 use crate::text::{Wrong, before};
 use crate::verdict::{Failure, Healthy, Verdict, quote};

@@ -5,7 +5,7 @@ use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Options, Target, Usage, value};
 use crate::net::Peer;
-use crate::net::stream::{Conversation, Decoded};
+use crate::net::conversation::{Conversation, Decoded};
 use crate::text::split_once_str;
 use crate::verdict::{Healthy, Verdict};
 

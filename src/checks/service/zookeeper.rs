@@ -6,7 +6,7 @@ use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
 use crate::net::Peer;
-use crate::net::stream::Decoded;
+use crate::net::conversation::Decoded;
 use crate::text::find;
 use crate::verdict::{Healthy, Verdict, quote};
 

@@ -1,6 +1,6 @@
 //! HTTP/2 frames (RFC 9113): as many as one call over one stream needs.
 
-use crate::net::stream::Decoded;
+use crate::net::conversation::Decoded;
 use crate::wire::Reader;
 
 /// The only stream we open; the client's are odd (section 5.1.1).

@@ -21,7 +21,8 @@ use crate::attempt::Attempt;
 use crate::checks::Check;
 use crate::input::{Flag, Options, Target, Usage, value};
 use crate::net::Peer;
-use crate::net::stream::{Conversation, Stream};
+use crate::net::conversation::Conversation;
+use crate::net::stream::Stream;
 use crate::text::{Wrong, split_once};
 use crate::verdict::{Failure, Step, Verdict, quote};
 
