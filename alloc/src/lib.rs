@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`heap`] | blocks, their sizes and free lists; asks for memory, knows no system |
 //! | [`c`] | the names that std calls (`malloc`, ...), one lock, memory from the kernel |
-//! | [`system`] | the size of a page and poll(2), for std |
+//! | [`system`] | the size of a page and poll(2), for std; a thread's stack on riscv64 |
 //! | `model` | what tests and the fuzzer compare the heap with |
 //!
 //! It is made for a program that lives for milliseconds, or waits for days in a loop: freed memory
