@@ -16,5 +16,6 @@ mod mqtt;
 pub mod mysql;
 mod nats;
 pub mod postgres;
+mod recipes;
 pub mod redis;
 mod urls;

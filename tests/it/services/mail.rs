@@ -1,4 +1,4 @@
-//! Postfix, Dovecot and vsftpd, which write down who left without a word: `--bye` takes leave.
+//! Postfix, Exim, Dovecot and vsftpd, which write down who left without a word: `--bye` takes leave.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::geteuid;
 
-use crate::support::{Folder, Server, check, eventually, free_port, has};
+use crate::support::{Folder, Server, check, eventually, free_port, from_debian, has};
 
 /// A server that must be root, which ends with its stdin.
 fn as_root(line: &str) -> Server {
@@ -67,6 +67,57 @@ fn postfix_is_left_in_order() {
     let text = log(&folder.path("log"), "disconnect from localhost[127.0.0.1] quit=1 commands=1");
     assert_eq!(lost(&text), 2, "{text}");
     assert!(!text.contains("warning"), "{text}");
+}
+
+/// It cannot be installed beside Postfix: its files are run from a folder, and its user is one of a view of /etc
+/// that nobody else has.
+#[test]
+fn exim_is_left_in_order() {
+    let exim = from_debian("exim", &["exim4-daemon-light", "libidn12"]);
+    let exim = exim.display();
+    let (folder, port) = (Folder::new("exim"), free_port());
+    let all = folder.path("");
+    let (spool, logs) = (folder.folder("spool"), folder.folder("logs"));
+    for (name, line) in [
+        ("passwd", "Debian-exim:x:65534:65534::/:/bin/false\n"),
+        ("group", "Debian-exim:x:65534:\n"),
+    ] {
+        let known = fs::read_to_string(format!("/etc/{name}")).expect("accounts");
+        folder.file(name, &(known + line));
+    }
+    let conf = folder.file(
+        "conf",
+        &format!(
+            "exim_user = nobody\nexim_group = nogroup\nspool_directory = {spool}\n\
+             log_file_path = {logs}/%s\nlog_selector = +smtp_connection\nkeep_environment =\n\
+             local_interfaces = <; 127.0.0.1\ndaemon_smtp_ports = {port}\npid_file_path = {all}pid\n\
+             primary_hostname = mail.test\ntls_advertise_hosts =\n"
+        ),
+    );
+    let line = format!(
+        "cp {exim}/usr/sbin/exim4 {all}exim; chown root {all}exim {conf}; chmod 755 {all} {all}exim; \
+         chown -R nobody:nogroup {spool} {logs}; trap 'rm -rf {all}*' EXIT; \
+         LD_LIBRARY_PATH=$(echo {exim}/usr/lib/*-linux-gnu) unshare -m sh -c 'for name in passwd group; do \
+         mount --bind {all}$name /etc/$name; done; exec {all}exim -C {conf} -bdf'"
+    );
+    let _server = as_root(&line).on_port(port);
+    let target = format!("tcp://127.0.0.1:{port}");
+    // Its first greeting takes its time.
+    let greets = || check(&[&target, "-q", "-e", "220 "]).code == Some(0);
+    eventually("a greeting", || greets().then_some(()));
+    // The positive twin: without leave it is a lost connection.
+    check(&[&target, "-e", "220 "]).healthy("answered 220 mail.test ESMTP Exim");
+    check(&[&target, "-e", "220 ", "--bye", r"QUIT\r\n"])
+        .healthy("answered 220 mail.test ESMTP Exim");
+    // Each that came was lost, but for the last.
+    let main = folder.path("logs/main");
+    eventually("an end of each connection", || {
+        let text = fs::read_to_string(&main).unwrap_or_default();
+        let count = |part: &str| text.matches(part).count();
+        let quits = count("[127.0.0.1] closed by QUIT");
+        let all = count("connection count = ");
+        (quits == 1 && all > 2 && count("[127.0.0.1] lost") == all - 1).then_some(())
+    });
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub use exe::{exe, flavour};
 pub use folder::{Folder, open_up};
 #[cfg(target_arch = "x86_64")]
 pub use peer::from_npm;
-pub use peer::{Peer, python};
+pub use peer::{Peer, from_debian, python};
 pub use pki::{Certificates, openssl, self_signed};
 pub use ports::{closed_port, free_port, ipv6_only, listens, silent};
 pub use run::{Run, check, command, healthy, long, run, unhealthy};

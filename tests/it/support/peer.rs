@@ -56,6 +56,23 @@ pub fn from_npm(package: &str) -> PathBuf {
     folder.join("package")
 }
 
+/// The files of packages of Debian's that cannot be installed beside others; in the folder of this name.
+pub fn from_debian(name: &str, packages: &[&str]) -> PathBuf {
+    let target = root().join("target");
+    let folder = target.join("registries").join(name);
+    if !folder.exists() {
+        let beside = target.join(format!("registries/{}-{name}", std::process::id()));
+        fs::create_dir_all(&beside).expect("a folder");
+        let mut apt = Command::new("apt-get");
+        must(apt.args(["-q", "download"]).args(packages).current_dir(&beside));
+        let script = "for deb in *.deb; do dpkg-deb -x $deb unpacked; done";
+        must(Command::new("sh").args(["-ec", script]).current_dir(&beside));
+        fs::rename(beside.join("unpacked"), &folder).expect("moved");
+        fs::remove_dir_all(beside).expect("removed");
+    }
+    folder
+}
+
 /// Such a process, which ends with its stdin.
 pub struct Peer {
     _server: Server,
