@@ -205,9 +205,9 @@ def grpc_server():
     return server, plain, tls
 
 
-def peer(script, name):
+def peer(script, name, *args):
     """The port of one of the answers of a peer in tests/peers."""
-    process = start(sys.executable, ROOT / "tests/peers" / script, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = start(sys.executable, ROOT / "tests/peers" / script, *args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     return int(dict(line.split() for line in iter(process.stdout.readline, "\n"))[name])
 
 
@@ -223,6 +223,10 @@ def nginx():
         location / {{ return 200 '{{"status":"UP","ok":true}}'; }}
         location /healthz {{ return 200 '{{"status":"ok"}}'; }}
         location /actuator/health {{ return 200 '{{"status":"UP","components":{{"db":{{"status":"UP"}}}}}}'; }}
+        location /socket {{
+            proxy_pass http://127.0.0.1:{peer("ws_server.py", "up")}; proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;
+        }}
         location /events {{ default_type text/event-stream; return 200 "data: x\\n\\n"; }}
         location /rpc {{
             if ($request_method != POST) {{ return 405; }}
@@ -352,14 +356,13 @@ def amqp():
 
 
 def directories():
-    """A success for an anonymous bind (RFC 4511, 4.2.2), SUPPORTED for OPTIONS (CQL v4, 4.2.4), PRELOGIN's answer (MS-TDS, 2.2.6.5)."""
+    """A success for an anonymous bind (RFC 4511, 4.2.2), SUPPORTED for OPTIONS (CQL v4, 4.2.4), SQL Server's part."""
     bound = b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\0\x04\0\x04\0"
     for port, tls in ((389, False), (636, True)):
         scripted(port, answers=[(b"\x30\x0c\x02\x01\x01\x60", bound)], tls=tls)
     supported = b"\x84\0hc\x06\0\0\0\x16\0\x01\0\x0bCOMPRESSION\0\x01\0\x03lz4"
     scripted(9042, answers=[(b"\x04\0hc\x05", supported)])
-    version = b"\0\0\x0b\0\x06\x01\0\x11\0\x01\xff\x10\0\x03\xe8\0\0\x02"
-    scripted(1433, answers=[(b"\x12\x01", b"\x04\x01\0\x1a\0\0\x01\0" + version)])
+    fork(1433, peer("tds_server.py", "on", HOME / "server.pem", HOME / "server.key"))
 
 
 def up(where):
