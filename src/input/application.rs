@@ -107,6 +107,10 @@ struct Reading<'a> {
     port: &'a str,
 }
 
+/// With which a certificate is not verified.
+const LAX: &str =
+    "tlsinsecure tlsallowinvalidcertificates tlsallowinvalidhostnames trustservercertificate";
+
 /// User with its `@`, host with its port, path.
 type Part<'a> = (&'a str, &'a str, &'a str);
 
@@ -147,16 +151,18 @@ impl<'a> Reading<'a> {
         let (key, value) = split_once(pair, b'=').unwrap_or((pair, ""));
         let (key, word) = (plain(key), plain(value));
         let yes = among("true 1 yes", &word);
-        if among("sslmode ssl tls usessl sslaccept", &key) {
+        if among("sslmode ssl tls usessl sslaccept encrypt", &key) {
             if among("verifyca verifyfull verifyidentity strict", &word) {
                 self.tls = Some(true);
             } else if !word.is_empty()
-                && !among("0 false no off disable disabled allow prefer preferred", &word)
+                && !among("0 false no off disable disabled allow prefer preferred optional", &word)
             {
-                // Whose clients write `tls=true` verify; `ssl=true` is as `sslmode=require`.
-                self.tls = Some(self.tls == Some(true) || yes && key == "tls");
+                // Whose clients write `tls=true` verify, and SQL Server's do; `ssl=true` is as
+                // `sslmode=require`.
+                let verified = yes && key == "tls" || key == "encrypt";
+                self.tls = Some(self.tls == Some(true) || verified);
             }
-        } else if among("tlsinsecure tlsallowinvalidcertificates tlsallowinvalidhostnames", &key) {
+        } else if among(LAX, &key) {
             self.lax |= yes;
         } else if among("sslcertreqs verify", &key) {
             self.lax |= among("none certnone verifynone", &word);
@@ -599,7 +605,17 @@ mod tests {
             ("mssql://u:p@h:1433/d", "mssql://u:p@h:1433/d"),
             ("mssql+pyodbc://u:p@h/d?driver=ODBC+Driver+18+for+SQL+Server", "mssql://u:p@h/d"),
             ("mssql+pymssql://u:p@h:1433/d", "mssql://u:p@h:1433/d"),
-            ("sqlserver://h:1433;database=d;user=u;password=p;encrypt=true", "sqlserver://h:1433"),
+            (
+                "sqlserver://h:1433;database=d;user=u;password=p;encrypt=true",
+                "sqlserver://h:1433 --tls",
+            ),
+            (
+                "jdbc:sqlserver://h;encrypt=true;trustServerCertificate=true",
+                "sqlserver://h --tls --insecure",
+            ),
+            ("mssql+pyodbc://h/d?Encrypt=mandatory", "mssql://h/d --tls"),
+            ("mssql+pyodbc://h/d?Encrypt=strict", "mssql://h/d --tls"),
+            ("mssql+pyodbc://h/d?Encrypt=optional&TrustServerCertificate=yes", "mssql://h/d"),
             ("sqlserver://u:p@h:1433?database=d&encrypt=disable", "sqlserver://u:p@h:1433"),
             (
                 "jdbc:sqlserver://h:1433;databaseName=d;integratedSecurity=true;",

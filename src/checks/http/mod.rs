@@ -205,6 +205,14 @@ impl Http {
             for (name, text) in headers {
                 self.judge_header(head, name, text)?;
             }
+            // Section 4.1: what was not asked for changes what the frames mean.
+            for name in ["sec-websocket-extensions", "sec-websocket-protocol"] {
+                if !self.request.sends(name) && head.all(name).next().is_some() {
+                    let what = ["header ", name].concat();
+                    let want = "none, as none was asked for"; // not a verdict: part of one
+                    return Err(Failure::mismatch(&what, "present", want));
+                }
+            }
         }
         let seen = quote(head.line.as_bytes());
         if self.wants_body() {

@@ -245,7 +245,12 @@ impl Request {
 
     /// Whether credentials go along: what a 401 is answered to.
     pub fn has_credentials(&self) -> bool {
-        self.headers.iter().any(|(name, _)| is(name, "authorization"))
+        self.sends("authorization")
+    }
+
+    /// Whether `--header` has one of that name in lower case.
+    pub fn sends(&self, header: &str) -> bool {
+        self.headers.iter().any(|(name, _)| is(name, header))
     }
 
     /// The method.
