@@ -249,7 +249,11 @@ fn each_address<T>(
                 failure = failure.setup();
             }
             attempt.say(&failure);
-            failed = Some(Failed::add(failed, failure, number, late, address.ip().is_loopback()));
+            let this = Failed { failure, number };
+            failed = Some(match failed {
+                None => this,
+                Some(first) => first.and(this, late, address.ip().is_loopback()),
+            });
             if late && attempt.remaining().is_some() {
                 silent.push(*address);
             }
@@ -278,23 +282,16 @@ const REFUSED: Option<i32> = Some(Errno::CONNREFUSED.raw_os_error());
 
 impl Failed {
     /// What another address, or one of them once more, adds to it.
-    fn add(
-        so_far: Option<Self>,
-        failure: Failure,
-        number: Option<i32>,
-        late: bool,
-        here: bool,
-    ) -> Self {
-        let Some(first) = so_far else { return Self { failure, number } };
-        let failure = match first.number {
+    fn and(self, Self { failure, number }: Self, late: bool, here: bool) -> Self {
+        let failure = match self.number {
             // Silent as the first: each had a share of the time, and the last names all of it.
             None if late => failure,
             // A server that hangs on 127.0.0.1 is the matter, not that it has no ::1.
-            None if number == REFUSED && here => first.failure,
-            known if known == number || number.is_some_and(says_nothing) => first.failure,
-            _ => first.failure.with(failure.words()),
+            None if number == REFUSED && here => self.failure,
+            known if known == number || number.is_some_and(says_nothing) => self.failure,
+            _ => self.failure.with(failure.words()),
         };
-        Self { failure, number: first.number }
+        Self { failure, number: self.number }
     }
 }
 

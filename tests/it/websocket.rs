@@ -1,10 +1,11 @@
 //! WebSocket: Node's `ws`, Python's `websockets`, nginx in front of one, and answers that are none.
 
+use std::io::Write;
 use std::process::{Command, Stdio};
 
 use crate::support::{
     Certificates, Folder, Peer, Server, answers, blurts, check, closed_port, eventually, free_port,
-    has, healthy, records, silent, unhealthy,
+    has, healthy, records, request, server, silent, unhealthy,
 };
 
 const CLOSED: &str = "a WebSocket, closed with 1000";
@@ -132,17 +133,15 @@ fn no_server_of_websockets_and_none_at_all() {
     has(&unhealthy(&[&target(blurts(b"SSH-2.0-x\r\n"))]), "an SSH server answers here");
     has(&unhealthy(&[&target(blurts(""))]), "does it speak TLS? then write wss://");
     // Behind the right head something else.
-    let port = crate::support::server(|mut stream| {
-        use std::io::Write;
-        crate::support::request(&mut stream);
+    let port = server(|mut stream| {
+        request(&mut stream);
         let _ = stream
             .write_all(b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n");
     });
     has(&unhealthy(&[&target(port)]), "header Sec-WebSocket-Accept absent");
     // What was not asked for.
-    let port = crate::support::server(|mut stream| {
-        use std::io::Write;
-        let asked = crate::support::request(&mut stream);
+    let port = server(|mut stream| {
+        let asked = request(&mut stream);
         let key =
             asked.split("Sec-WebSocket-Key: ").nth(1).and_then(|rest| rest.split('\r').next());
         let accept = healthcheck::checks::http::ws::accept(key.expect("a key"));

@@ -56,7 +56,7 @@ impl<'w> Exchange<'w> {
         // A server may answer and close before it has read everything: its answer counts.
         let sent = stream.write(&request.encode(url, get, stranger, key));
         let mut inbox = Vec::new();
-        let head = match (read_head(&mut stream, &mut inbox, secured(call.key)), sent) {
+        let head = match (read_head(&mut stream, &mut inbox, secured(key)), sent) {
             (Err(_), Err(unsent)) => return Err(unsent),
             (Err(Unread { failure, mute: true }), Ok(())) => {
                 // A server that takes one connection after another waits for the end of this one.

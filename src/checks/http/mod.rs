@@ -127,6 +127,28 @@ impl Check for Http {
     }
 }
 
+/// Whether a header called `name` holds `text`, without regard to case, or is `exactly` that.
+fn judge_header(head: &Head, name: &str, text: &str, exactly: bool) -> Result<(), Failure> {
+    let wanted = text.to_ascii_lowercase();
+    let (mut got, mut seen) = ("absent", &b""[..]);
+    for value in head.all(name) {
+        let holds = match exactly {
+            true => value == text.as_bytes(),
+            false => contains(&value.to_ascii_lowercase(), wanted.as_bytes()),
+        };
+        if holds {
+            return Ok(());
+        }
+        got = "without it";
+        seen = if exactly { value } else { b"" };
+    }
+    let what = ["header ", &quote(name.as_bytes())].concat();
+    Err(match text {
+        "" => Failure::mismatch(&what, got, "it present"),
+        text => Failure::lacks(&what, got, text.as_bytes(), seen),
+    })
+}
+
 /// With which nginx, Go, Apache and Tomcat answer, in plain text and with 400, on a port of TLS.
 const PLAIN_TO_TLS: [&str; 3] = ["HTTPS", "SSL-enabled", "requires TLS"]; // not a verdict: theirs
 
@@ -182,37 +204,21 @@ impl Http {
     }
 
     fn judge(&self, url: &Url, key: &str, exchange: &mut Exchange<'_>) -> Verdict {
-        let head = &exchange.head;
-        if !self.status.contains(head.status) {
+        if !self.status.contains(exchange.head.status) {
+            let reason = exchange.reason();
+            let head = &exchange.head;
             let got = head.status.to_string();
             let failure = Failure::mismatch("status", &got, self.status.text());
             let lacks = if matches!(head.status, 400 | 401 | 403) { exchange.lacks() } else { "" };
-            let mut background = self.background(url, head);
-            let bad = head.status == 400 && !url.secure;
-            let reason = exchange.reason();
-            if bad && PLAIN_TO_TLS.iter().any(|words| reason.contains(words)) {
-                background = [exchange::TLS, exchange::secured(key)].concat();
-            }
+            let background = self.background(url, key, head, &reason);
             return Err(failure.with(lacks).with(&background).with(&reason));
         }
+        let head = &exchange.head;
         for (name, text) in &self.headers {
-            self.judge_header(head, name, text)?;
+            judge_header(head, name, text, false)?;
         }
         if self.socket {
-            let accept = ws::accept(key);
-            let headers =
-                &[("Upgrade", "websocket"), ("Connection", "upgrade"), (ws::ACCEPT, &*accept)];
-            for (name, text) in headers {
-                self.judge_header(head, name, text)?;
-            }
-            // Section 4.1: what was not asked for changes what the frames mean.
-            for name in ["sec-websocket-extensions", "sec-websocket-protocol"] {
-                if !self.request.sends(name) && head.all(name).next().is_some() {
-                    let what = ["header ", name].concat();
-                    let want = "none, as none was asked for"; // not a verdict: part of one
-                    return Err(Failure::mismatch(&what, "present", want));
-                }
-            }
+            self.judge_upgrade(head, key)?;
         }
         let seen = quote(head.line.as_bytes());
         if self.wants_body() {
@@ -221,32 +227,24 @@ impl Http {
         Healthy::saw(seen)
     }
 
-    /// Whether a header called `name` holds `text`, without regard to case; Sec-WebSocket-Accept is that
-    /// and no other.
-    fn judge_header(&self, head: &Head, name: &str, text: &str) -> Result<(), Failure> {
-        let wanted = text.to_ascii_lowercase();
-        let exact = self.socket && name == ws::ACCEPT;
-        let (mut got, mut seen) = ("absent", &b""[..]);
-        for value in head.all(name) {
-            let holds = match exact {
-                true => value == text.as_bytes(),
-                false => contains(&value.to_ascii_lowercase(), wanted.as_bytes()),
-            };
-            if holds {
-                return Ok(());
+    /// Whether the connection is a WebSocket now, of which nothing else was agreed on (RFC 6455 section
+    /// 4.1): that would change what the frames mean.
+    fn judge_upgrade(&self, head: &Head, key: &str) -> Result<(), Failure> {
+        judge_header(head, "Upgrade", "websocket", false)?;
+        judge_header(head, "Connection", "upgrade", false)?;
+        judge_header(head, "Sec-WebSocket-Accept", &ws::accept(key), true)?;
+        for name in ["sec-websocket-extensions", "sec-websocket-protocol"] {
+            if !self.request.sends(name) && head.all(name).next().is_some() {
+                let what = ["header ", name].concat();
+                let want = "none, as none was asked for"; // not a verdict: part of one
+                return Err(Failure::mismatch(&what, "present", want));
             }
-            got = "without it";
-            seen = if exact { value } else { b"" };
         }
-        let what = ["header ", &quote(name.as_bytes())].concat();
-        Err(match text {
-            "" => Failure::mismatch(&what, got, "it present"),
-            text => Failure::lacks(&what, got, text.as_bytes(), seen),
-        })
+        Ok(())
     }
 
-    /// What of the request, or of the head, explains a rejected status.
-    fn background(&self, url: &Url, head: &Head) -> String {
+    /// What of the request, or of the answer, explains a rejected status.
+    fn background(&self, url: &Url, key: &str, head: &Head, reason: &str) -> String {
         let asks = |name| match head.all(name).next() {
             Some(challenge) => ["asks for ", &quote(challenge), ", "].concat(),
             None => String::new(),
@@ -260,6 +258,9 @@ impl Http {
                 Some(location) => ["it leads to ", &quote(location)].concat(),
                 None => String::new(),
             },
+            400 if !url.secure && PLAIN_TO_TLS.iter().any(|words| reason.contains(words)) => {
+                [exchange::TLS, exchange::secured(key)].concat()
+            }
             // A name that the server does not serve, most often.
             400 | 421 => {
                 let host = self.request.host(url);

@@ -11,9 +11,6 @@ use crate::wire::Reader;
 /// A close frame, by its opcode (section 11.8).
 const CLOSE: u8 = 8;
 
-/// The header that shows that a server speaks WebSocket.
-pub(super) const ACCEPT: &str = "Sec-WebSocket-Accept";
-
 /// Sixteen bytes that nobody can guess (section 4.1).
 pub(super) fn key() -> String {
     let bits = u128::from(unpredictable()) << 64 | u128::from(unpredictable());
