@@ -1,90 +1,7 @@
-//! The socket below a stream; and a TLS handshake within the packets of TDS, as SQL Server has it ([MS-TDS]
-//! sections 2.2.3.1 and 2.2.6.5): what comes behind the handshake stands in TLS alone.
+//! A TLS handshake within the packets of TDS, as SQL Server has it ([MS-TDS] sections 2.2.3.1 and 2.2.6.5):
+//! what comes behind the handshake stands in TLS alone.
 
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
-
-use rustix::buffer::spare_capacity;
-use rustix::event::PollFlags;
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, recv, send};
-
-use crate::attempt::Attempt;
-use crate::deadline::Deadline;
-
-/// A non-blocking socket that waits no longer than its attempt allows.
-///
-/// Its [`io::Read`] and [`io::Write`] never say `WouldBlock`; at the deadline they say `TimedOut`.
-#[derive(Debug)]
-pub struct Socket<'w> {
-    pub(super) fd: OwnedFd,
-    pub(super) attempt: &'w Attempt<'w>,
-    /// When reading is given up; the attempt's own deadline, or sooner.
-    pub(super) until: Deadline,
-    /// Between two peers that pack a handshake: how much of the present packet is still to be read.
-    pub(super) packed: Option<usize>,
-}
-
-/// As much room there is for what comes next.
-const ROOM: usize = 8192;
-
-impl Socket<'_> {
-    /// Waits, then reads by `recv`: an answer is hardly ever there already.
-    fn receive(
-        &mut self,
-        mut recv: impl FnMut(&OwnedFd) -> Result<usize, Errno>,
-    ) -> io::Result<usize> {
-        loop {
-            self.attempt.wait(self.fd.as_fd(), PollFlags::IN, self.until)?;
-            match recv(&self.fd) {
-                Err(Errno::AGAIN | Errno::INTR) => {}
-                end => return end.map_err(io::Error::from),
-            }
-        }
-    }
-
-    /// Appends to `inbox` what comes next; 0 at the end. The room for it is not filled with zeros
-    /// first: 1,000 instructions.
-    pub(super) fn append(&mut self, inbox: &mut Vec<u8>) -> io::Result<usize> {
-        inbox.reserve(ROOM);
-        self.receive(|fd| Ok(recv(fd, spare_capacity(inbox), RecvFlags::empty())?.1))
-    }
-}
-
-impl io::Read for Socket<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if let (true, Some(left)) = (cfg!(feature = "tls"), self.packed.take()) {
-            let (read, left) = read(self, left, buffer)?;
-            self.packed = Some(left);
-            return Ok(read);
-        }
-        self.receive(|fd| Ok(recv(fd, &mut *buffer, RecvFlags::empty())?.1))
-    }
-}
-
-impl io::Write for Socket<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if let (true, Some(left)) = (cfg!(feature = "tls"), self.packed.take()) {
-            let written = write(self, bytes)?;
-            self.packed = Some(left);
-            return Ok(written);
-        }
-        loop {
-            match send(&self.fd, bytes, SendFlags::NOSIGNAL) {
-                Ok(n) => return Ok(n),
-                Err(Errno::AGAIN) => {
-                    self.attempt.wait(self.fd.as_fd(), PollFlags::OUT, self.until)?
-                }
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// A packet's head: PRELOGIN, a status, a length in two bytes, and four that mean nothing here.
 const HEAD: usize = 8;
@@ -95,7 +12,11 @@ const LARGEST: usize = 4096;
 
 /// Reads some of a packet, of which `left` bytes are still to come, or of the next one; and says how
 /// many are to come then.
-fn read(socket: &mut dyn Read, mut left: usize, buffer: &mut [u8]) -> io::Result<(usize, usize)> {
+pub(super) fn read(
+    socket: &mut dyn Read,
+    mut left: usize,
+    buffer: &mut [u8],
+) -> io::Result<(usize, usize)> {
     if left == 0 {
         let mut head = [0; HEAD];
         // The end in front of a packet is the end.
@@ -116,7 +37,7 @@ fn read(socket: &mut dyn Read, mut left: usize, buffer: &mut [u8]) -> io::Result
 }
 
 /// Writes a packet with as much of `bytes` as fits.
-fn write(socket: &mut dyn Write, bytes: &[u8]) -> io::Result<usize> {
+pub(super) fn write(socket: &mut dyn Write, bytes: &[u8]) -> io::Result<usize> {
     let most = bytes.len().min(LARGEST - HEAD);
     let [.., high, low] = (most + HEAD).to_be_bytes();
     // The last of its message, or not.

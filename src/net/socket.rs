@@ -1,16 +1,20 @@
-//! Sockets on the way to an address: none waits, and none leads where this build may not go.
+//! Sockets: on the way to an address none waits, and none leads where this build may not go; then one waits
+//! no longer than its attempt allows.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
+use rustix::buffer::spare_capacity;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, SocketFlags, SocketType, connect, getsockname, netdevice, socket_with, sockopt,
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect, getsockname, netdevice,
+    recv, send, socket_with, sockopt,
 };
 
+use super::packet;
 use crate::attempt::Attempt;
 use crate::deadline::Deadline;
 use crate::input::Address;
@@ -91,4 +95,78 @@ fn refuse_itself(socket: OwnedFd, address: SocketAddr) -> io::Result<OwnedFd> {
         return Err(Errno::CONNREFUSED.into());
     }
     Ok(socket)
+}
+
+/// A non-blocking socket that waits no longer than its attempt allows.
+///
+/// Its [`io::Read`] and [`io::Write`] never say `WouldBlock`; at the deadline they say `TimedOut`.
+#[derive(Debug)]
+pub struct Socket<'w> {
+    pub(super) fd: OwnedFd,
+    pub(super) attempt: &'w Attempt<'w>,
+    /// When reading is given up; the attempt's own deadline, or sooner.
+    pub(super) until: Deadline,
+    /// Between two peers that pack a handshake: how much of the present packet is still to be read.
+    pub(super) packed: Option<usize>,
+}
+
+/// As much room there is for what comes next.
+const ROOM: usize = 8192;
+
+impl Socket<'_> {
+    /// Waits, then reads by `recv`: an answer is hardly ever there already.
+    fn receive(
+        &mut self,
+        mut recv: impl FnMut(&OwnedFd) -> Result<usize, Errno>,
+    ) -> io::Result<usize> {
+        loop {
+            self.attempt.wait(self.fd.as_fd(), PollFlags::IN, self.until)?;
+            match recv(&self.fd) {
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                end => return end.map_err(io::Error::from),
+            }
+        }
+    }
+
+    /// Appends to `inbox` what comes next; 0 at the end. The room for it is not filled with zeros
+    /// first: 1,000 instructions.
+    pub(super) fn append(&mut self, inbox: &mut Vec<u8>) -> io::Result<usize> {
+        inbox.reserve(ROOM);
+        self.receive(|fd| Ok(recv(fd, spare_capacity(inbox), RecvFlags::empty())?.1))
+    }
+}
+
+impl io::Read for Socket<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let (true, Some(left)) = (cfg!(feature = "tls"), self.packed.take()) {
+            let (read, left) = packet::read(self, left, buffer)?;
+            self.packed = Some(left);
+            return Ok(read);
+        }
+        self.receive(|fd| Ok(recv(fd, &mut *buffer, RecvFlags::empty())?.1))
+    }
+}
+
+impl io::Write for Socket<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let (true, Some(left)) = (cfg!(feature = "tls"), self.packed.take()) {
+            let written = packet::write(self, bytes)?;
+            self.packed = Some(left);
+            return Ok(written);
+        }
+        loop {
+            match send(&self.fd, bytes, SendFlags::NOSIGNAL) {
+                Ok(n) => return Ok(n),
+                Err(Errno::AGAIN) => {
+                    self.attempt.wait(self.fd.as_fd(), PollFlags::OUT, self.until)?
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -8,7 +8,7 @@ use rustix::buffer::spare_capacity;
 use rustix::net::{RecvFlags, Shutdown, recv, shutdown};
 
 use super::diag;
-use super::packet::Socket;
+use super::socket::Socket;
 use super::tls::{self, Tls};
 use crate::attempt::{Attempt, is_late};
 use crate::deadline::Deadline;

@@ -17,7 +17,7 @@ use rustls::{Error, SignatureAlgorithm, SignatureScheme};
 use super::curve25519::Ed25519Key;
 use super::der::{
     BIT_STRING, Der, EC_PUBLIC_KEY, ED25519, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SECP256R1,
-    SECP384R1, SEQUENCE,
+    SECP384R1, SEQUENCE, signed,
 };
 use super::provider::random_scalar;
 
@@ -172,7 +172,8 @@ impl Signer for Signing {
                     hash.as_ref(),
                 )
                 .map_err(|_| failed())?;
-                Ok(signature.to_der().as_bytes().to_vec())
+                let (r, s) = signature.split_bytes();
+                Ok(signed([&r, &s]))
             }
             Key::P384(key) => key
                 .sign(&random, message)

@@ -26,6 +26,7 @@ use rustls::{Error, NamedGroup, PeerMisbehaved, SignatureScheme, SupportedCipher
 use webpki::ring as verify;
 
 use super::curve25519::{Ed25519, X25519};
+use super::der;
 
 /// What a connection may use. AES-128 stands first: half the work, and strong enough.
 pub(super) fn provider() -> CryptoProvider {
@@ -108,8 +109,8 @@ impl SignatureVerificationAlgorithm for P256Verification {
         signature: &[u8],
     ) -> Result<(), InvalidSignature> {
         let key = p256::ecdsa::VerifyingKey::from(point(public_key).ok_or(InvalidSignature)?);
-        let signature =
-            p256::ecdsa::Signature::from_der(signature).map_err(|_| InvalidSignature)?;
+        let [r, s] = der::signature(signature).ok_or(InvalidSignature)?;
+        let signature = p256::ecdsa::Signature::from_scalars(r, s).map_err(|_| InvalidSignature)?;
         key.verify_prehash(digest(self.hash, message).as_ref(), &signature)
             .map_err(|_| InvalidSignature)
     }
