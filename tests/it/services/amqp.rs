@@ -1,8 +1,10 @@
 //! RabbitMQ, from Debian's package.
 
-use crate::support::{Certificates, Folder, Server, blurts, free_port, has, healthy, unhealthy};
+use crate::support::{
+    Certificates, Folder, Server, blurts, epmd, free_port, has, healthy, unhealthy,
+};
 
-/// A broker with a name server of its own, since Erlang's would outlive it.
+/// A broker, and the name server that it has to itself.
 pub fn rabbitmq(port: u16, tls: u16) -> (Server, Server, String) {
     let folder = Folder::new("s");
     let Certificates { root: ca, cert, key, .. } = Certificates::in_folder(&folder);
@@ -16,10 +18,8 @@ pub fn rabbitmq(port: u16, tls: u16) -> (Server, Server, String) {
         ),
     );
     let plugins = folder.file("enabled_plugins", "[].\n");
-    let (names, dist) = (free_port(), free_port());
-    let (names_text, dist_text) = (names.to_string(), dist.to_string());
-    let epmd = ["-port", &names_text, "-address", "127.0.0.1"];
-    let epmd = Server::in_folder(Folder::new("s"), "epmd", &epmd, &[]).on_port(names);
+    let (epmd, names) = epmd();
+    let dist = free_port().to_string();
     let node = format!("hc{port}@localhost");
     let (mnesia, logs) = (folder.folder("mnesia"), folder.folder("log"));
     let env = [
@@ -29,8 +29,8 @@ pub fn rabbitmq(port: u16, tls: u16) -> (Server, Server, String) {
         ("RABBITMQ_CONFIG_FILE", &conf),
         ("RABBITMQ_ENABLED_PLUGINS_FILE", &plugins),
         ("RABBITMQ_PID_FILE", &folder.path("pid")),
-        ("RABBITMQ_DIST_PORT", &dist_text),
-        ("ERL_EPMD_PORT", &names_text),
+        ("RABBITMQ_DIST_PORT", &dist),
+        ("ERL_EPMD_PORT", &names),
         ("LANG", "C.UTF-8"),
     ];
     let server = Server::in_folder(folder, "/usr/lib/rabbitmq/bin/rabbitmq-server", &[], &env);
@@ -47,8 +47,7 @@ fn rabbitmq_over_tls() {
 }
 
 /// Qpid Proton's library, from Debian's package, listens as brokers do.
-#[test]
-fn a_broker_of_amqp_1_0() {
+fn proton(wants_a_login: bool) -> (Server, u16) {
     let port = free_port();
     let folder = Folder::new("proton");
     let script = folder.file(
@@ -59,15 +58,28 @@ fn a_broker_of_amqp_1_0() {
              class Broker(MessagingHandler):\n\
              \x20   def on_start(self, event):\n\
              \x20       self.listener = event.container.listen('127.0.0.1:{port}')\n\
-             Container(Broker()).run()\n"
+             \x20   def on_connection_bound(self, event):\n\
+             \x20       event.transport.require_auth({})\n\
+             Container(Broker()).run()\n",
+            if wants_a_login { "True" } else { "False" }
         ),
     );
     let broker = Server::in_folder(folder, "/usr/bin/python3", &[&script], &[]);
-    let _broker = broker.on_port(port);
-    assert_eq!(healthy(&[&format!("amqp://127.0.0.1:{port}")]), "speaks AMQP 1.0");
-    let sasl = blurts(b"AMQP\x03\x01\0\0");
-    let said = healthy(&[&format!("amqp://u:p@127.0.0.1:{sasl}/queue")]);
-    assert_eq!(said, "speaks AMQP 1.0, with SASL");
+    (broker.on_port(port), port)
+}
+
+#[test]
+fn brokers_of_amqp_1_0() {
+    for wants_a_login in [false, true] {
+        let (_broker, port) = proton(wants_a_login);
+        let said = healthy(&[&format!("amqp://127.0.0.1:{port}")]);
+        assert_eq!(said, "speaks AMQP 1.0, with SASL", "{wants_a_login}");
+    }
+    // The header of one that knows no SASL, and of one that says SASL's to all.
+    for (header, said) in [(0, "speaks AMQP 1.0"), (3, "speaks AMQP 1.0, with SASL")] {
+        let port = blurts([b'A', b'M', b'Q', b'P', header, 1, 0, 0]);
+        assert_eq!(healthy(&[&format!("amqp://u:p@127.0.0.1:{port}/queue")]), said);
+    }
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub use pki::{Certificates, openssl, self_signed};
 pub use ports::{closed_port, free_port, ipv6_only, listens, silent};
 pub use run::{Run, check, command, healthy, long, run, unhealthy};
 pub use scripted::{answers, blurts, blurts_and_stays, finish, records, request, server};
-pub use server::{Server, as_user, eventually, must};
+pub use server::{Server, as_user, epmd, eventually, must};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -12,7 +12,7 @@ use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
 };
 
-use super::{Folder, listens};
+use super::{Folder, free_port, listens};
 
 /// As long as the slowest server needs to start on a busy machine.
 const START: Duration = Duration::from_secs(120);
@@ -138,6 +138,14 @@ impl Drop for Server {
         let _ = kill_process_group(self.pid(), Signal::KILL);
         let _ = self.child.wait();
     }
+}
+
+/// A name server for one node of Erlang's, and its port: the one that a node starts would outlive it.
+pub fn epmd() -> (Server, String) {
+    let port = free_port();
+    let text = port.to_string();
+    let args = ["-port", &text, "-address", "127.0.0.1"];
+    (Server::in_folder(Folder::new("epmd"), "epmd", &args, &[]).on_port(port), text)
 }
 
 /// Whether the tests run as root.
