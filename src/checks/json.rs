@@ -497,6 +497,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_exponent_beyond_all_measure_is_no_number_to_compare_with() {
+        assert_eq!(judge("/n>1", r#"{"n":1e9007199254740992}"#), "healthy");
+        for n in ["1e9007199254740993", "1e-9007199254740993", "1e99999999999999999999"] {
+            let words = format!("JSON field /n {n}, want >1");
+            assert_eq!(judge("/n>1", format!(r#"{{"n":{n}}}"#)), words);
+            assert!(Wanted::parse(format!("/n<{n}").as_bytes()).is_err(), "{n}");
+        }
+    }
+
     /// The examples of RFC 6901 section 5.
     #[test]
     fn the_examples_of_the_standard() {

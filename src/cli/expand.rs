@@ -173,11 +173,11 @@ fn split(text: &[u8]) -> Result<Vec<OsString>, &'static str> {
                 if quoted == In::Double && !b"\\\"$`\n".contains(&next) {
                     word.push(b'\\');
                 }
-                // A backslash and a newline are a line continued.
+                // A backslash and a newline are a line continued, wherever it was.
                 if next != b'\n' {
                     word.push(next);
                 }
-                if quoted == In::Blank { In::Word } else { quoted }
+                if quoted == In::Blank && next != b'\n' { In::Word } else { quoted }
             }
             (In::Double, byte) => {
                 word.push(byte);
@@ -212,7 +212,7 @@ mod tests {
 
     fn env(name: &OsStr) -> Option<OsString> {
         match name.to_str()? {
-            "PORT" => Some("8080".into()),
+            "PORT" | "_A1" => Some("8080".into()),
             "EMPTY" => Some("".into()),
             "NESTED" => Some("${PORT}".into()),
             "PASS" => Some("p/w@x%y:z".into()),
@@ -231,6 +231,7 @@ mod tests {
         for (typed, meant) in [
             ("http://localhost:${PORT}/x", "http://localhost:8080/x"),
             ("${PORT}${PORT}", "80808080"),
+            ("${_A1}", "8080"),
             ("${NONE:-7}", "7"),
             ("${EMPTY:-7}", "7"),
             ("${NONE:-}", ""),
@@ -277,6 +278,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_sent_in_a_path_is_told_from_the_rest() {
+        let sent = |typed: &str| {
+            let yielded = target(typed.as_bytes(), &env).expect(typed).yielded;
+            yielded.iter().map(|part| part.in_path).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            sent("http://u:${PASS}@${_A1}:${PORT}/${PASS}?${PORT}"),
+            [false, false, false, true, true]
+        );
+        assert_eq!(sent("http://h?${PORT}"), [true]);
+        assert_eq!(sent("${PORT}"), [false]);
+    }
+
+    #[test]
     fn what_may_be_a_secret_is_not_shown() {
         assert_eq!(
             expanded("http://u:pa${ss@h/"),
@@ -316,6 +331,8 @@ mod tests {
             ("'' \"\"", vec!["", ""]),
             (r#""\"\\\$\x" '\n'"#, vec![r#""\$\x"#, r"\n"]),
             ("a\\\nb", vec!["ab"]),
+            ("a \\\n b \\\n", vec!["a", "b"]),
+            ("\"a\\\nb\"", vec!["ab"]),
         ] {
             assert_eq!(words(text), Ok(want.iter().map(|w| (*w).to_owned()).collect()), "{text:?}");
         }
