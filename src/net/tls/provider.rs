@@ -22,7 +22,10 @@ use rustls::pki_types::{
     AlgorithmIdentifier, InvalidSignature, PrivateKeyDer, SignatureVerificationAlgorithm, alg_id,
 };
 use rustls::sign::SigningKey;
-use rustls::{Error, NamedGroup, PeerMisbehaved, SignatureScheme, SupportedCipherSuite};
+use rustls::{
+    CipherSuiteCommon, Error, NamedGroup, PeerMisbehaved, SignatureScheme, SupportedCipherSuite,
+    Tls13CipherSuite,
+};
 use webpki::ring as verify;
 
 use super::curve25519::{Ed25519, X25519};
@@ -40,13 +43,29 @@ pub(super) fn provider() -> CryptoProvider {
 }
 
 pub(super) static SUITES: &[SupportedCipherSuite] = &[
-    cipher_suite::TLS13_AES_128_GCM_SHA256,
-    cipher_suite::TLS13_AES_256_GCM_SHA384,
+    SupportedCipherSuite::Tls13(&AES_128),
+    SupportedCipherSuite::Tls13(&AES_256),
     cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
     cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
     cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
     cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
 ];
+
+static AES_128: Tls13CipherSuite = without_quic(cipher_suite::TLS13_AES_128_GCM_SHA256);
+static AES_256: Tls13CipherSuite = without_quic(cipher_suite::TLS13_AES_256_GCM_SHA384);
+
+/// A suite of rustls', less what QUIC encrypts with: 1.7 KB.
+#[expect(clippy::panic, reason = "called by the compiler alone, which would say so")]
+const fn without_quic(suite: SupportedCipherSuite) -> Tls13CipherSuite {
+    let SupportedCipherSuite::Tls13(Tls13CipherSuite { common, hkdf_provider, aead_alg, .. }) =
+        suite
+    else {
+        panic!()
+    };
+    let CipherSuiteCommon { suite, hash_provider, confidentiality_limit } = *common;
+    let common = CipherSuiteCommon { suite, hash_provider, confidentiality_limit };
+    Tls13CipherSuite { common, hkdf_provider: *hkdf_provider, aead_alg: *aead_alg, quic: None }
+}
 
 pub(super) static GROUPS: &[&dyn SupportedKxGroup] = &[&X25519, &P256, kx_group::SECP384R1];
 
