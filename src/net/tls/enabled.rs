@@ -1,10 +1,11 @@
 //! What is asked of a handshake, and the handshake.
 
 use std::io::{Read, Write};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::client::Resumption;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{DnsName, ServerName};
 use rustls::{ClientConfig, ClientConnection, Error};
 
 use super::config::{Identity, Trust};
@@ -34,20 +35,26 @@ pub(in crate::net) struct Files {
     credentials: Arc<Credentials>,
 }
 
+/// What may be verified. Addresses are read by std, whose parser is linked anyway: 512 bytes.
+fn server_name(text: &str) -> Option<ServerName<'static>> {
+    match text.parse::<IpAddr>() {
+        Ok(address) => Some(ServerName::from(address)),
+        Err(_) => Some(ServerName::DnsName(DnsName::try_from(text).ok()?.to_owned())),
+    }
+}
+
 impl Tls {
     /// Takes the TLS options; `host` is the name to verify unless `--server-name` says another.
     /// The files are read later, by [`Tls::files`].
     pub fn parse(target: &Target, host: &Host, options: &mut Options<'_>) -> Result<Self, Usage> {
         let named = options.last(Flag::ServerName, |name| {
-            let name =
-                std::str::from_utf8(name).ok().and_then(|name| ServerName::try_from(name).ok());
-            name.map(|name| name.to_owned())
-                .ok_or_else(|| "a DNS name or an IP address is wanted".into()) // not a verdict
+            let name = std::str::from_utf8(name).ok().and_then(server_name);
+            name.ok_or_else(|| "a DNS name or an IP address is wanted".into()) // not a verdict
         })?;
         let name = match (named, host) {
             (Some(name), _) => name,
             (None, Host::Ip(address)) => ServerName::from(address.ip),
-            (None, host) => ServerName::try_from(host.to_string()).map_err(|_| {
+            (None, host) => server_name(&host.to_string()).ok_or_else(|| {
                 target.wrong("want a host that can stand in a certificate, or --server-name")
             })?,
         };
