@@ -339,5 +339,12 @@ mod tests {
         for text in ["'a", "\"a", "a\\"] {
             assert!(words(text).is_err(), "{text}");
         }
+        let given = |text: &'static str| {
+            from_variable(&move |name| (name == "HEALTHCHECK_ARGS").then(|| text.into()))
+        };
+        assert_eq!(given("-q x").ok(), Some(vec!["-q".into(), "x".into()]));
+        assert_eq!(from_variable(&|_| None).ok(), Some(vec![]));
+        let wrong = given("'x").expect_err("no end");
+        assert_eq!(wrong.to_string(), "HEALTHCHECK_ARGS: want a closing quote");
     }
 }

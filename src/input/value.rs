@@ -280,6 +280,18 @@ mod tests {
     }
 
     #[test]
+    fn what_another_tool_has_in_milliseconds_is_asked_about() {
+        for (text, seconds) in [("999", 999), ("1000s", 1000), ("1000.5s", 1000), ("20m", 1200)] {
+            assert_eq!(timeout(text.as_bytes()).map(|time| time.as_secs()), Ok(seconds), "{text}");
+        }
+        let asked = "5000 seconds? milliseconds are 5000ms, seconds 5000s";
+        assert_eq!(timeout(b"5000"), Err(asked.into()));
+        for text in ["1000", "18446744073709551615", "99999999999999999999", "x", "0"] {
+            assert!(timeout(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn durations() {
         for (text, ms) in [
             ("500ms", 500),
