@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::support::{command, exe, heavy, run};
+use crate::support::{command, emulated, exe, heavy, run};
 use Server::{Behind, GnuTls, Go, Nginx, Node, OpenSsl, Peer, Typed};
 use Wire::{Drip, Flip, Mute, Plain, Stall};
 use servers::{Server, Wire};
@@ -291,11 +291,6 @@ const MATRIX: &[Row] = &[
     ok(Node("cert: f('p256.pem'), key: f('p256.key'), ca: f('root.pem'), requestCert: true"), "localhost --cacert root.pem --cert ed.pem --key ed.key", "200 OK"),
     ok(Node("cert: f('p256.pem'), key: f('p256.key'), ca: f('root.pem'), requestCert: true, rejectUnauthorized: false"), CA, "200 OK"),
 ];
-
-/// By scripts/qemu, each instruction by many.
-fn emulated() -> bool {
-    std::env::var_os("HEALTHCHECK_EMULATED").is_some()
-}
 
 fn pause() {
     thread::sleep(Duration::from_secs(20));

@@ -9,12 +9,14 @@ use super::cases::up_to;
 use super::field;
 use super::kinds::{Kind, kinds};
 use super::server::{Listen, Step, serve};
-use crate::support::{check, heavy};
+use crate::support::{check, emulated, heavy};
 
 /// Cases for each kind.
 const CASES: u64 = 40;
 /// What a run may take beyond its deadline, by its own clock.
 const OVER: u64 = 100;
+/// So many times as much where each instruction takes as long.
+const EMULATED: u64 = 5;
 /// What must be left for an answer to be in time on a machine that is busy.
 const ROOM: u64 = 200;
 /// For a machine that is busier than that.
@@ -93,14 +95,17 @@ fn attempt(kind: &Kind, play: &Play) -> Result<(), String> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let run = check(&args);
     let healthy = run.code == Some(0);
+    let slower = if emulated() { EMULATED } else { 1 };
     let elapsed: u64 = field(&run.out, "elapsed_ms").and_then(|ms| ms.parse().ok()).unwrap_or(!0);
     let wrong = match play.complete {
         _ if !matches!(run.code, Some(0 | 1)) => "exit code",
-        _ if elapsed > play.timeout + OVER => "late",
+        _ if elapsed > play.timeout + OVER * slower => "late",
         None if healthy => "healthy without an answer",
         // The server began to count after the client did.
         Some(at) if healthy && at > play.timeout => "healthy after the deadline",
-        Some(at) if !healthy && at + ROOM < play.timeout => "unhealthy in spite of the answer",
+        Some(at) if !healthy && at + ROOM * slower < play.timeout => {
+            "unhealthy in spite of the answer"
+        }
         _ => return Ok(()),
     };
     Err(format!("{wrong}, complete after {:?} of {} ms: {run:?}", play.complete, play.timeout))
@@ -119,7 +124,7 @@ fn never_late_and_never_wrong() {
     assert_eq!(kinds.len(), 6);
     let (next, wrong) = (AtomicU64::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
-        for _ in 0..16 {
+        for _ in 0..if emulated() { 4 } else { 16 } {
             scope.spawn(|| {
                 loop {
                     let n = next.fetch_add(1, Ordering::Relaxed);

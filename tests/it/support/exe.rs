@@ -21,3 +21,8 @@ fn built(name: &str, variable: &str, how: &str) -> PathBuf {
     assert!(exe.is_file(), "{} is missing: run {how}, or name one by {variable}", exe.display());
     std::path::absolute(exe).expect("a path")
 }
+
+/// Whether the executable is run by scripts/qemu, each of its instructions by many.
+pub fn emulated() -> bool {
+    std::env::var_os("HEALTHCHECK_EMULATED").is_some()
+}

@@ -19,7 +19,7 @@ mod run;
 mod scripted;
 mod server;
 
-pub use exe::{exe, flavour};
+pub use exe::{emulated, exe, flavour};
 pub use folder::{Folder, open_up};
 #[cfg(target_arch = "x86_64")]
 pub use peer::from_npm;
