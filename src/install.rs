@@ -32,10 +32,13 @@ pub fn install(path: &Path) -> Result<String, String> {
         // An option that was meant, or a file that every other command takes for one.
         return wrong("path", bytes, "want ./ in front of a '-'");
     }
-    let folder =
-        stat(path).map(|at| FileType::from_raw_mode(at.st_mode)) == Ok(FileType::Directory);
-    if folder || bytes.ends_with(b"/") {
+    let there = stat(path).map(|at| FileType::from_raw_mode(at.st_mode));
+    if there == Ok(FileType::Directory) || bytes.ends_with(b"/") {
         return wrong("directory", bytes, "want the path of a file in it");
+    }
+    if there.is_ok_and(|kind| kind != FileType::RegularFile) {
+        // /dev/null would be a file from then on, for everybody.
+        return wrong("path", bytes, "want a regular file");
     }
     let from = match open_now(Path::new(SELF)) {
         Ok(from) => from,

@@ -106,35 +106,37 @@ impl Plan {
         // Progress tells what is waited for.
         let log = Log { waiting: false, ..log };
         let mut run = Run::new(started, Watchdog::new(started, signals, log));
+        let mut report = run.once(&self.expr, Some(deadline));
         loop {
-            let report = run.once(&self.expr, Some(deadline));
             let Some(rest) = deadline.remaining().filter(|_| !report.healthy) else {
                 return report;
             };
             progress.unhealthy(&report);
-            // Where the time is not enough for a whole interval, the last try has a quarter of it.
+            // Where the time is not enough for a whole interval, each try has a quarter of what is left.
             let last = rest <= interval;
-            let stopped = wait::pause(signals, if last { rest / 4 * 3 } else { interval });
-            if stopped {
+            let pause = match last {
+                true if rest > SHORTEST => rest / 4 * 3,
+                true => rest,
+                false => interval,
+            };
+            if wait::pause(signals, pause) {
                 progress.stopped();
-            }
-            if stopped || deadline.remaining().is_none() {
                 return report;
             }
-            if last {
-                // So short a try may fail for that alone: then the reason stays the last one.
-                let end = run.once(&self.expr, Some(deadline));
-                if end.healthy {
-                    return end;
-                }
-                if wait::pause(signals, Duration::ZERO) {
-                    progress.stopped();
-                }
+            if deadline.remaining().is_none() {
                 return report;
+            }
+            let next = run.once(&self.expr, Some(deadline));
+            // So short a try may fail for that alone: then the reason stays the last one.
+            if !last || next.healthy {
+                report = next;
             }
         }
     }
 }
+
+/// What is left of the time of `--wait` when nothing more is tried.
+const SHORTEST: Duration = Duration::from_millis(50);
 
 /// The tries of one call.
 struct Run {

@@ -320,8 +320,8 @@ impl Drop for OnStderr {
     }
 }
 
-/// `line` without its durations, and without how many wait to be accepted, which each try makes one
-/// more: that a reason has grown older makes it no other.
+/// `line` without its durations, without how many wait to be accepted, which each try makes one more, and
+/// without who else listens: that a reason has grown older makes it no other.
 fn timeless(line: &str) -> String {
     let mut words = line.split(' ').peekable();
     let mut out = String::new();
@@ -333,6 +333,8 @@ fn timeless(line: &str) -> String {
         } else {
             out.push_str(word);
         }
+        // "listening here: 127.0.0.1:3000, [::]:9090, ...": others start and end meanwhile.
+        while word == "here:" && words.next().is_some_and(|one| one.ends_with(',')) {}
     }
     out
 }
@@ -352,6 +354,7 @@ mod tests {
                 "x: no connections: 1 wait to be accepted",
                 "x: no connections: 2 wait to be accepted",
             ),
+            ("a: listening here: 0.0.0.0:1; b", "a: listening here: [::]:2, 0.0.0.0:1, ... b"),
         ] {
             assert_eq!(timeless(one), timeless(other));
         }

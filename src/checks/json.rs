@@ -85,7 +85,7 @@ impl Wanted {
         };
         let text = rest.get(sign.len()..).unwrap_or_default();
         let values = match operator {
-            Operator::Equal => alternatives(text),
+            Operator::Equal | Operator::Unequal => alternatives(text),
             _ => vec![text.to_owned()],
         };
         let compares = !matches!(operator, Operator::Equal | Operator::Unequal);
@@ -467,6 +467,9 @@ mod tests {
             "/s=green|yellow",
             "/s=yellow|green",
             "/s!=red",
+            "/s!=red|yellow",
+            "/n!=3|4",
+            "/x|y!=p|q",
             "/a\\=b=1",
             "/\\<=2",
             "/x|y=p\\|q",
@@ -484,6 +487,9 @@ mod tests {
             ("/s<5", "JSON field /s \"green\", want <5"),
             ("/no<5", "JSON field /no null, want <5"),
             ("/s!=green", "JSON field /s \"green\", want !=green"),
+            ("/s!=red|green", "JSON field /s \"green\", want !=red|green"),
+            ("/n!=3|5.0", "JSON field /n 5, want !=3|5.0"),
+            ("/x|y!=p\\|q", "JSON field /x|y \"p|q\", want !=p\\|q"),
             ("/s=red|yellow", "JSON field /s \"green\", want red|yellow"),
             ("/none!=1", "JSON field /none absent, want !=1"),
             ("/f>-0.5", "JSON field /f -0.5, want >-0.5"),

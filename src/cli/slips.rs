@@ -140,12 +140,15 @@ pub fn port(text: &Text, wrong: Usage) -> Usage {
     }
 }
 
-/// Where a variable stands as other tools write it: `$PORT`, `$(PORT)`, `{{.Port}}`. In a userinfo a
-/// dollar may be part of a password.
+/// Where a variable stands as other tools write it: `$PORT`, `$(PORT)`, `{{.Port}}`. Ahead of the path
+/// alone, in which a dollar is a dollar; in a userinfo it may be part of a password.
 fn placeholder(typed: &[u8]) -> Option<usize> {
     if typed.contains(&b'@') {
         return None;
     }
+    let host = find(typed, b"://").map_or(0, |at| at + 3);
+    let path = typed.iter().skip(host).position(|byte| b"/?".contains(byte));
+    let typed = path.and_then(|at| typed.get(..host + at)).unwrap_or(typed);
     let named = |at: usize| match typed.get(at + 1) {
         Some(b'(') => true,
         Some(byte) => byte.is_ascii_uppercase() || *byte == b'_',
@@ -195,6 +198,9 @@ mod tests {
             "localhost:8080",
             ":8080",
             "http://localhost/a$b",
+            "http://localhost/$PORT",
+            "http://localhost?$(a)",
+            "file:///{{a}}/$A",
             "http://u:p$W@h/",
             "${URL}",
             "http://${HOST}:${PORT:-80}/",

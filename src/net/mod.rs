@@ -264,7 +264,10 @@ fn each_address<T>(
         return Err(attempt.protocol("no address"));
     };
     Err(match here {
-        Some(_) if number == REFUSED => failure.with(&diag::instead(port, attempt)),
+        // Over UDP it is the reading that is refused.
+        Some(_) if number == REFUSED && failure.step() == Step::Connect => {
+            failure.with(&diag::instead(port, attempt))
+        }
         Some(address) if number.is_none() => {
             failure.with(&diag::queue(&address.to_string(), attempt))
         }

@@ -719,13 +719,14 @@ fn verbose_shows_phases_and_heads() {
     let port = answers(
         "HTTP/1.1 200 OK\r\nServer: x\r\nSet-Cookie: s=hunter2\r\nContent-Length: 0\r\n\r\n",
     );
-    let run = check(&["-v", &format!("http://localhost:{port}/")]);
+    let run = check(&["-v", &format!("http://localhost:{port}/up?a")]);
     assert_eq!(run.code, Some(0));
+    let request = format!(" ms: request: GET for localhost:{port}/up?a\n");
     for part in [
         "connecting to 127.0.0.1:",
         "sending to ",
         "reading from ",
-        "GET",
+        &request,
         "200: Server: x",
         "Set-Cookie: ***",
         " ms: ",

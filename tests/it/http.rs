@@ -116,7 +116,7 @@ fn a_rejected_status_shows_the_start_of_its_body() {
     });
     ask(port, &["-t", "3s"])
         .unhealthy("status 503, want 200-399: part\n")
-        .within(Duration::from_secs(2));
+        .within(Duration::from_millis(450));
 }
 
 #[test]

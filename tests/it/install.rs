@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
 
 use crate::local::copy;
@@ -85,6 +86,10 @@ fn what_is_in_the_way_is_named_and_nothing_left_behind() {
     check(&["--install", &folder.path("new/")]).usage("want the path of a file in it");
     check(&["--install", &folder.path("none/probe")])
         .usage("No such file or directory (os error 2)");
+    let socket = folder.path("socket");
+    let _listener = UnixListener::bind(&socket).expect("a socket");
+    check(&["--install", &socket]).usage(&format!("path {socket}: want a regular file"));
+    fs::remove_file(&socket).expect("a socket");
     check(&["--install", "/proc/probe"]).usage("creating /proc/.healthcheck.");
     check(&["--install", ""]).usage("--install: a path is wanted");
     check(&["--install", "/tmp/x", "-q"]).usage("--install PATH stands alone");

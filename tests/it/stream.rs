@@ -309,7 +309,8 @@ fn udp() {
     check(&[&target]).usage("want --send TEXT: without a request, silence proves nothing");
     // Port unreachable: at once.
     check(&[&format!("udp://localhost:{}", free_port()), "--send", "x", "-t", "5s"])
-        .unhealthy("Connection refused (os error 111)")
+        // Who listens on TCP is no news.
+        .unhealthy("Connection refused (os error 111)\n")
         .within(Duration::from_secs(2));
 }
 
@@ -441,6 +442,20 @@ fn a_text_that_is_rejected_is_looked_for_to_the_end() {
         .unhealthy("body of 22 bytes, want it without \"DOWN\": all well, but db: DOWN");
     check(&[&http, "--reject", "FAILED"]).healthy("200 OK");
     check(&[&http, "--reject", ""]).usage("--reject: text is wanted");
+    // Once it is there, the verdict is known, whatever else is waited for.
+    let stuck =
+        crate::support::blurts_and_stays(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nDOWN");
+    check(&[
+        &format!("http://127.0.0.1:{stuck}/"),
+        "-e",
+        "UP",
+        "--grep",
+        ":^UP",
+        "--reject",
+        "DOWN",
+    ])
+    .unhealthy("body of 4 bytes, want it without \"DOWN\": DOWN\n")
+    .within(SOON);
     check(&["dns://localhost/x", "--reject", "x"]).usage("does not take --reject");
 
     let ends = server(|mut stream| {

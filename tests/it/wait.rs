@@ -76,9 +76,16 @@ fn the_time_is_up() {
         assert_eq!(run.code, Some(1), "{run:?}");
         assert!(run.out.starts_with("unhealthy: tcp://"), "{run:?}");
         assert_eq!(run.err.lines().count(), 1, "the reason stays the same: {run:?}");
-        assert!(run.took > Duration::from_millis(250), "{run:?}");
+        assert!(run.took >= Duration::from_millis(400), "not before the time is up: {run:?}");
         run.within(Duration::from_secs(3));
     }
+    // The last tries come closer together.
+    let port = free_port();
+    let target = format!("tcp://127.0.0.1:{port}");
+    let child = started(&[&target, "-w", "3s", "--interval", "10s"]).0;
+    thread::sleep(Duration::from_millis(2_350));
+    let _listener = TcpListener::bind(("127.0.0.1", port)).expect("the port");
+    ended(child).healthy("connected");
     // Without a word about it there is a second between two tries.
     let (sender, tries) = channel();
     let sender = std::sync::Mutex::new(sender);

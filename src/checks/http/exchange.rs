@@ -52,7 +52,7 @@ impl<'w> Exchange<'w> {
         let Call { peer, url, request, get, stranger, key } = *call;
         let mut stream = peer.open_as(url.port, url.secure, attempt)?;
         let (what, host) = (request.describe(), url.host_header());
-        attempt.say(&format_args!("request: {what} for {host}"));
+        attempt.say(&format_args!("request: {what} for {host}{}", url.path));
         // A server may answer and close before it has read everything: its answer counts.
         let sent = stream.write(&request.encode(url, get, stranger, key));
         let mut inbox = Vec::new();
@@ -124,7 +124,12 @@ impl<'w> Exchange<'w> {
 
     /// The start of the body, as far as it comes without much waiting.
     pub(super) fn reason(&mut self) -> String {
-        self.take_in(201, Deadline::after(REASON));
+        let until = Deadline::after(REASON);
+        self.take_in(201, until);
+        if until.remaining().is_none() {
+            // It had its time: as if nothing told where it ends, it is left.
+            self.body = Body::Close;
+        }
         quote(&self.decoded)
     }
 
@@ -252,7 +257,9 @@ fn ended(
         (Some(failure), 0, _) => failure.with("informational responses only came"),
         (Some(failure), n, _) => failure.with(&format!("{n} bytes of a response head came")),
     };
-    Unread { failure, mute: mute && timely }
+    // With a client certificate missing there is nothing else to guess.
+    let mute = mute && timely && !contains(failure.words().as_bytes(), b"--cert");
+    Unread { failure, mute }
 }
 
 /// What is no HTTP, and whose it is, where the first bytes tell.

@@ -279,25 +279,31 @@ impl Http {
         }
     }
 
-    /// Reads until every text was seen; to the end when JSON is asked for.
+    /// Reads until every text was seen, or one that must not be there; to the end when JSON is asked
+    /// for.
     fn judge_body(&self, exchange: &mut Exchange<'_>) -> Result<(), Failure> {
         let longest = self.expect.iter().map(Vec::len).max().unwrap_or(0);
         let mut missing: Vec<&[u8]> = self.expect.iter().map(Vec::as_slice).collect();
         let mut searched = 0_usize;
-        loop {
+        let rejected = loop {
             let complete = exchange.decode()?;
             let from = searched.saturating_sub(longest);
             let fresh = exchange.decoded.get(from..).unwrap_or_default();
             found(&mut missing, fresh);
             searched = exchange.decoded.len();
-            if complete || missing.is_empty() && !self.wants_whole_body() {
-                break;
+            let mut rejects = self.grep.iter().filter(|pattern| pattern.rejects());
+            let rejected = rejects.find(|pattern| !pattern.matches(&exchange.decoded));
+            let known = rejected.is_some() || missing.is_empty() && !self.wants_whole_body();
+            if complete || known {
+                break rejected;
             }
             exchange.fill()?;
-        }
+        };
         let body = &exchange.decoded;
         let got = || ["of ", &body.len().to_string(), " bytes"].concat();
-        let judged = if let Some(text) = missing.first() {
+        let judged = if let Some(pattern) = rejected {
+            Err(pattern.failure("body", &got(), body))
+        } else if let Some(text) = missing.first() {
             Err(Failure::lacks("body", &got(), text, body))
         } else if let Some(pattern) = self.grep.iter().find(|pattern| !pattern.matches(body)) {
             Err(pattern.failure("body", &got(), body))
