@@ -79,7 +79,7 @@ impl Check for Stream {
                 None => stream.peer().to_owned(),
             };
             attempt.enter(Step::Read, &at);
-            let read = stream.hear(&mut wanted.seen);
+            let read = stream.hear(&mut wanted.seen, false);
             let seen = wanted.seen.as_slice();
             let n = read.map_err(|failure| {
                 // What came tells who is there, though it is not what was wanted.

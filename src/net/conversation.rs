@@ -30,12 +30,14 @@ pub fn claimed(bytes: &[u8], from: usize, to: usize) -> Result<Option<&[u8]>, Wr
 pub struct Conversation<'w> {
     stream: Stream<'w>,
     inbox: Vec<u8>,
+    /// A message has come: it is the protocol that is spoken here.
+    heard: bool,
 }
 
 impl<'w> Conversation<'w> {
     /// Talks over `stream`, of which this much was read already.
     pub fn new(stream: Stream<'w>, inbox: Vec<u8>) -> Self {
-        Self { stream, inbox }
+        Self { stream, inbox, heard: false }
     }
 
     /// The attempt this conversation lives under.
@@ -74,6 +76,7 @@ impl<'w> Conversation<'w> {
             match decode(&self.inbox) {
                 Ok(Some((message, used))) => {
                     self.inbox.drain(..used.min(self.inbox.len()));
+                    self.heard = true;
                     // It came: what it says is no longer about what was awaited.
                     self.attempt().note(Step::Read, self.stream.peer());
                     return Ok(message);
@@ -115,7 +118,7 @@ impl<'w> Conversation<'w> {
         if !self.inbox.is_empty() {
             return Err(self.refused("the start of TLS", "bytes came ahead of it"));
         }
-        Ok(Self { stream: self.stream.secure(tls)?, inbox: self.inbox })
+        Ok(Self { stream: self.stream.secure(tls)?, ..self })
     }
 
     /// As [`Conversation::secure`], with a handshake that stands in packets ([`packet`]).
@@ -138,7 +141,7 @@ impl<'w> Conversation<'w> {
             return Err(self.refused(what, "more than 64 KiB without an end"));
         }
         self.awaits(what);
-        if self.stream.hear(&mut self.inbox)? != 0 {
+        if self.stream.hear(&mut self.inbox, self.heard)? != 0 {
             return Ok(());
         }
         let wrong = match self.inbox.len() {

@@ -130,11 +130,13 @@ impl<'w> Stream<'w> {
         }
     }
 
-    /// As [`Stream::read`] of a conversation of which `inbox` has all that has come so far: silence
-    /// may be that of a server which waits for a first word of another protocol.
-    pub fn hear(&mut self, inbox: &mut Vec<u8>) -> Result<usize, Failure> {
+    /// As [`Stream::read`] of a conversation of which `inbox` has all that has come so far, but for
+    /// messages that were `heard`: silence ahead of them may be that of a server which waits for a first
+    /// word of another protocol.
+    pub fn hear(&mut self, inbox: &mut Vec<u8>, heard: bool) -> Result<usize, Failure> {
         let seen = inbox.len();
         self.read_until(inbox, self.attempt.deadline()).map_err(|error| match seen {
+            0 if heard => self.unread(error, "no further byte of an answer came"),
             0 => self.unread(error, SILENCE),
             n => self.unread(error, &[&n.to_string(), " bytes of an answer came"].concat()),
         })

@@ -734,6 +734,11 @@ fn verbose_shows_phases_and_heads() {
         assert!(run.err.contains(part), "{part}: {run:?}");
     }
     assert!(!run.err.contains("hunter2"));
+    // What a variable put into the path goes out, and is not shown.
+    let target = format!("http://localhost:{port}/?token=${{TOKEN}}");
+    let run = crate::support::run(command(["-v", &target]).env("TOKEN", "hunter2"));
+    assert!(run.err.contains(&format!(" for localhost:{port}/?token=***\n")), "{run:?}");
+    assert!(!run.err.contains("hunter2"));
 }
 
 #[test]

@@ -176,22 +176,27 @@ fn no_server_of_websockets_and_none_at_all() {
             .write_all(b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n");
     });
     has(&unhealthy(&[&target(port)]), "header Sec-WebSocket-Accept absent");
-    // What was not asked for.
-    let port = server(|mut stream| {
-        let asked = request(&mut stream);
-        let key =
-            asked.split("Sec-WebSocket-Key: ").nth(1).and_then(|rest| rest.split('\r').next());
-        let accept = healthcheck::checks::http::ws::accept(key.expect("a key"));
-        let _ = write!(
-            stream,
-            "HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\
-             Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: chat\r\n\r\n"
-        );
-    });
-    assert_eq!(
-        unhealthy(&[&target(port)]),
-        "header sec-websocket-protocol present, want none, as none was asked for"
-    );
+    // What was not asked for, and two answers to one key.
+    for (more, said) in [
+        (
+            "Sec-WebSocket-Protocol: chat",
+            "header sec-websocket-protocol present, want none, as none was asked for",
+        ),
+        ("Sec-WebSocket-Accept: another", " in it: another"),
+    ] {
+        let port = server(move |mut stream| {
+            let asked = request(&mut stream);
+            let key =
+                asked.split("Sec-WebSocket-Key: ").nth(1).and_then(|rest| rest.split('\r').next());
+            let accept = healthcheck::checks::http::ws::accept(key.expect("a key"));
+            let _ = write!(
+                stream,
+                "HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\
+                 Sec-WebSocket-Accept: {accept}\r\n{more}\r\n\r\n"
+            );
+        });
+        has(&unhealthy(&[&target(port)]), said);
+    }
 }
 
 #[test]

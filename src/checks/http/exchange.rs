@@ -52,7 +52,8 @@ impl<'w> Exchange<'w> {
         let Call { peer, url, request, get, stranger, key } = *call;
         let mut stream = peer.open_as(url.port, url.secure, attempt)?;
         let (what, host) = (request.describe(), url.host_header());
-        attempt.say(&format_args!("request: {what} for {host}{}", url.path));
+        let path = quote(url.path.as_bytes());
+        attempt.say(&format_args!("request: {what} for {host}{path}"));
         // A server may answer and close before it has read everything: its answer counts.
         let sent = stream.write(&request.encode(url, get, stranger, key));
         let mut inbox = Vec::new();

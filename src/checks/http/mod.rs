@@ -127,20 +127,26 @@ impl Check for Http {
     }
 }
 
-/// Whether a header called `name` holds `text`, without regard to case, or is `exactly` that.
+/// Whether a header called `name` holds `text`, without regard to case, or is `exactly` that each time it
+/// is there.
 fn judge_header(head: &Head, name: &str, text: &str, exactly: bool) -> Result<(), Failure> {
     let wanted = text.to_ascii_lowercase();
     let (mut got, mut seen) = ("absent", &b""[..]);
+    let mut fits = false;
     for value in head.all(name) {
         let holds = match exactly {
             true => value == text.as_bytes(),
             false => contains(&value.to_ascii_lowercase(), wanted.as_bytes()),
         };
-        if holds {
-            return Ok(());
-        }
         got = "without it";
         seen = if exactly { value } else { b"" };
+        fits = holds;
+        if fits != exactly {
+            break;
+        }
+    }
+    if fits {
+        return Ok(());
     }
     let what = ["header ", &quote(name.as_bytes())].concat();
     Err(match text {

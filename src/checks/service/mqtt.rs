@@ -53,7 +53,7 @@ impl Mqtt {
     fn judge(&self, code: u8) -> Verdict {
         match code {
             0 => Healthy::saw("connection accepted"),
-            4 | 5 if self.user.is_none() => Healthy::saw("up, wants user and password"),
+            4 | 5 | 134 | 135 if self.user.is_none() => Healthy::saw("up, wants user and password"),
             code => {
                 let code = code.to_string();
                 let known = row(CODES, &|codes| among(codes, &code));
@@ -190,7 +190,11 @@ mod tests {
         let (without, with) =
             (parse("mqtt://h").expect("one"), parse("mqtt://u:p@h").expect("one"));
         for code in 0..=255 {
-            assert_eq!(without.judge(code).is_ok(), matches!(code, 0 | 4 | 5), "{code}");
+            assert_eq!(
+                without.judge(code).is_ok(),
+                matches!(code, 0 | 4 | 5 | 134 | 135),
+                "{code}"
+            );
             assert_eq!(with.judge(code).is_ok(), code == 0, "{code}");
         }
         assert_eq!(

@@ -9,7 +9,7 @@ use crate::deadline::Deadline;
 use crate::input::{Options, Target, Usage};
 use crate::net::Peer;
 use crate::net::conversation::{Conversation, Decoded};
-use crate::text::{contains, hex_digits, split_once_str};
+use crate::text::{hex_digits, split_once_str};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
 
 /// A NATS server.
@@ -112,8 +112,7 @@ impl Nats {
             match answer.split_once([' ', '\t']).map_or(&*answer, |(word, _)| word) {
                 "PONG" => return Healthy::saw(["PONG from NATS ", &version(info)].concat()),
                 "-ERR" => {
-                    let nobody = matches!(self.login, Login::Nobody);
-                    if nobody && contains(answer.as_bytes(), b"'Authorization Violation'") {
+                    if matches!(self.login, Login::Nobody) && wants_login(&answer) {
                         return Healthy::saw("up, wants credentials");
                     }
                     return Err(answered("PING", &answer, "PONG"));
@@ -163,11 +162,16 @@ fn last_word(info: &str, talk: &mut Conversation<'_>) -> Verdict {
     let until = Deadline::after(PATIENCE).min(talk.attempt().deadline());
     if talk.last_word(until)? {
         let answer = ask(talk, &[], "PONG", &reply)?;
-        if answer.starts_with("-ERR") {
+        if answer.starts_with("-ERR") && !wants_login(&answer) {
             return Err(answered("greeting", &answer, "no error"));
         }
     }
     Healthy::saw(["NATS ", &version(info), ", wants credentials"].concat())
+}
+
+/// Whether it is the login that an error is about: one that is missing, or did not come in time.
+fn wants_login(error: &str) -> bool {
+    ["'Authorization ", "'Authentication "].iter().any(|kind| error.contains(kind))
 }
 
 /// The first line of a server.

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Certificates, Folder, Server, blurts, free_port, has, healthy, unhealthy};
+use crate::support::{
+    Certificates, Folder, Server, blurts, blurts_and_stays, free_port, has, healthy, unhealthy,
+};
 
 pub fn nats(folder: Folder, port: u16, more: &[&str]) -> Server {
     let text = port.to_string();
@@ -127,6 +129,14 @@ fn nats_behind_liars() {
     assert_eq!(
         unhealthy(&[&format!("nats://127.0.0.1:{port}")]),
         "greeting answered \"-ERR 'maximum connections exceeded'\", want no error"
+    );
+    let hasty = [INFO, b"-ERR 'Authentication Timeout'\r\n"].concat();
+    let port = blurts(hasty);
+    assert_eq!(healthy(&[&format!("nats://127.0.0.1:{port}")]), "NATS 9, wants credentials");
+    let port = blurts_and_stays(b"INFO {}\r\n");
+    has(
+        &unhealthy(&["-t", "300ms", &format!("nats://127.0.0.1:{port}")]),
+        ", want PONG: no further byte of an answer came",
     );
     // Without a word of it in INFO, the error says so.
     let port = blurts(b"INFO {}\r\n-ERR 'Authorization Violation'\r\n");
