@@ -55,7 +55,7 @@ pub fn install(path: &Path) -> Result<String, String> {
         fsync(&to)?;
         if !named {
             let open = format!("/proc/self/fd/{}", to.as_raw_fd());
-            linkat(CWD, open, CWD, beside, AtFlags::SYMLINK_FOLLOW)?;
+            linkat(CWD, open.as_bytes(), CWD, beside, AtFlags::SYMLINK_FOLLOW)?;
         }
         Ok(total)
     });
@@ -76,7 +76,9 @@ pub fn install(path: &Path) -> Result<String, String> {
 /// SIGKILL leaves a part of it behind (O_TMPFILE of open(2)).
 fn create(new: &Path) -> Result<(OwnedFd, bool), Errno> {
     let flags = OFlags::WRONLY | OFlags::CLOEXEC;
-    let folder = new.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let bytes = new.as_os_str().as_bytes();
+    let slash = bytes.iter().rposition(|byte| *byte == b'/');
+    let folder = slash.and_then(|slash| bytes.get(..=slash)).unwrap_or(b".");
     if let Ok(file) = open(folder, flags | OFlags::TMPFILE, Mode::RWXU) {
         return Ok((file, false));
     }

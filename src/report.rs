@@ -13,7 +13,7 @@ use rustix::stdio;
 
 use crate::cli::Output;
 use crate::plan::{Outcome, Progress, Report};
-use crate::text::hex_digits;
+use crate::text::{hex_digits, parts};
 use crate::verdict::{Cause, Span, Step, brief, millis, titled};
 
 /// All that Docker keeps of a probe's output (4,096 bytes), less a newline.
@@ -323,7 +323,7 @@ impl Drop for OnStderr {
 /// `line` without its durations, without how many wait to be accepted, which each try makes one more, and
 /// without who else listens: that a reason has grown older makes it no other.
 fn timeless(line: &str) -> String {
-    let mut words = line.split(' ').peekable();
+    let mut words = parts(line, b' ').peekable();
     let mut out = String::new();
     while let Some(word) = words.next() {
         let digits = word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'('));

@@ -133,9 +133,63 @@ pub fn before<'a>(text: &'a str, any: &[u8]) -> (&'a str, &'a str) {
     text.split_at_checked(end).unwrap_or((text, ""))
 }
 
+/// What stands in `bytes` between one `at` and the next. Before all of it was taken, `rest` is what is
+/// left.
+pub fn pieces(bytes: &[u8], at: u8) -> Pieces<'_> {
+    Pieces { rest: Some(bytes), at }
+}
+
+/// See [`pieces`].
+#[derive(Debug)]
+pub struct Pieces<'a> {
+    /// What has not been taken yet, without the `at` in front of it.
+    pub rest: Option<&'a [u8]>,
+    at: u8,
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = &'a [u8];
+
+    // std's is compiled anew for each closure that says where to part.
+    #[inline(never)]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let rest = self.rest.take()?;
+        let Some(end) = rest.iter().position(|byte| *byte == self.at) else { return Some(rest) };
+        self.rest = rest.get(end + 1..);
+        rest.get(..end)
+    }
+}
+
+/// The parts of `text` between one `at`, which is ASCII, and the next.
+pub fn parts(text: &str, at: u8) -> Parts<'_> {
+    Parts { rest: Some(text), at }
+}
+
+/// See [`parts`].
+#[derive(Debug)]
+pub struct Parts<'a> {
+    rest: Option<&'a str>,
+    at: u8,
+}
+
+impl<'a> Iterator for Parts<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let rest = self.rest.take()?;
+        match split_once(rest, self.at) {
+            Some((part, rest)) => {
+                self.rest = Some(rest);
+                Some(part)
+            }
+            None => Some(rest),
+        }
+    }
+}
+
 /// Whether `word` is one of `words`, between which there are blanks.
 pub fn among(words: &str, word: &str) -> bool {
-    words.split(' ').any(|one| one == word)
+    parts(words, b' ').any(|one| one == word)
 }
 
 /// The row of a table whose key `fits`. The table is one text, `KEY=WORDS|KEY=WORDS`: each pointer to

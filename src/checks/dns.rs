@@ -6,7 +6,7 @@ use crate::input::{Flag, Options, Target, Usage, value};
 use crate::net::Peer;
 use crate::net::conversation::{Conversation, Decoded};
 use crate::net::dns::{self, Answer, Rcode};
-use crate::text::{before, row};
+use crate::text::{before, parts, row};
 use crate::verdict::{Failure, Healthy, Verdict};
 use crate::wire::Reader;
 
@@ -39,9 +39,13 @@ impl Check for Dns {
         let kind = options.last(Flag::Type, |value| {
             let wanted = value::utf8(value)?;
             let known = row(TYPES, &|name| name.eq_ignore_ascii_case(wanted));
-            known.and_then(|(name, number)| Some((name, number.parse().ok()?))).ok_or_else(|| {
+            let known = known.and_then(|(name, number)| {
+                let number = value::number(number.as_bytes()).ok()?;
+                Some((name, u16::try_from(number).ok()?))
+            });
+            known.ok_or_else(|| {
                 let mut text = String::from("one of"); // not a verdict
-                for row in TYPES.split('|') {
+                for row in parts(TYPES, b'|') {
                     text.push(' ');
                     text.push_str(before(row, b"=").0);
                 }

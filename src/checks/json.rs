@@ -61,7 +61,9 @@ impl Wanted {
             if let Some(found) = OPERATORS.iter().find(|(sign, _)| rest.starts_with(sign)) {
                 break *found;
             }
-            let escaped = rest.strip_prefix('\\').filter(|after| after.starts_with(SIGNS));
+            // A sign behind a backslash is part of a key.
+            let sign = |after: &&str| matches!(after.as_bytes(), [b'=' | b'<' | b'>' | b'!', ..]);
+            let escaped = rest.strip_prefix('\\').filter(sign);
             let mut chars = escaped.unwrap_or(rest).chars();
             let c = chars.next().ok_or(WANT)?;
             pointer.push(c);
@@ -163,9 +165,6 @@ impl Wanted {
     }
 }
 
-/// What may stand behind a backslash in a pointer, to be part of a key.
-const SIGNS: [char; 4] = ['=', '<', '>', '!'];
-
 /// `a|b` is two; `a\|b` is one.
 fn alternatives(text: &str) -> Vec<String> {
     let mut all = vec![String::new()];
@@ -263,10 +262,10 @@ impl Search<'_> {
         on: Option<(&String, &[String])>,
         depth: u8,
     ) -> Result<(), Error> {
-        // No leading zeros (RFC 6901 section 4): the text of the index is compared.
+        // No leading zeros (RFC 6901 section 4).
         let wanted = on.and_then(|(token, rest)| {
-            let wanted = token.parse::<usize>().ok()?;
-            (wanted.to_string() == *token).then_some((wanted, rest))
+            let wanted = value::number(token.as_bytes()).ok()?;
+            (token == "0" || !token.starts_with('0')).then_some((wanted, rest))
         });
         let mut index = 0;
         lexer.seq(b']', SliceLexer::ws_peek, |next, lexer| {

@@ -3,6 +3,7 @@
 use crate::checks::kinds::{self, KINDS, Kind};
 use crate::input::flags::{Group, ROWS, Row, Takes};
 use crate::input::{Flag, Given, Options, Text};
+use crate::text::{parts, split_once_str};
 
 /// The text of `--help`; with the name of a kind, of that kind alone.
 pub fn help(name: Option<&str>) -> String {
@@ -63,14 +64,18 @@ fn takes(kind: &Kind, flag: Flag) -> bool {
             _ => {}
         }
     }
-    let target = target.replace("port", "1").replace("PORT", "1");
+    let replaced = |text: &str, part, by| match split_once_str(text, part) {
+        Some((before, after)) => [before, by, after].concat(),
+        None => text.to_owned(),
+    };
+    let target = replaced(&replaced(&target, "port", "1"), "PORT", "1");
     // Without --send there is no UDP, and without --tls some have no certificates.
     let given = |flag| Given { flag, value: Some(Text::plain("1")) };
     let own = [given(flag), given(Flag::Send), given(Flag::Tls)];
     let own = own.get(..if cfg!(feature = "tls") { 3 } else { 2 }).unwrap_or_default();
     kind.schemes.iter().any(|scheme| {
         let mut options = Options::new(own, &[]);
-        let typed = target.replacen(kind.name(), scheme.name, 1);
+        let typed = replaced(&target, kind.name(), scheme.name);
         let Ok((_, target)) = kinds::read(&Text::plain(typed)) else { return false };
         (kind.parse)(&target, &mut options).is_err() || options.scope(flag).is_none()
     })
@@ -95,7 +100,7 @@ fn line(text: &mut String, left: &str, right: &str) {
     if column >= RIGHT {
         column = 80;
     }
-    for word in right.split(' ') {
+    for word in parts(right, b' ') {
         if column + word.len() >= 80 {
             text.push('\n');
             column = 0;

@@ -314,7 +314,7 @@ fn build(typed: Typed) -> Result<Command, Usage> {
     let json = run.last(Flag::Output, |value| match value::utf8(value)? {
         "text" => Ok(false),
         "json" => Ok(true),
-        path if path.starts_with(['/', '-']) => {
+        path if matches!(path.as_bytes(), [b'/' | b'-', ..]) => {
             Err("text or json is wanted; what a server answers is saved nowhere: leave -o out"
                 .into())
         }

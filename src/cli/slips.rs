@@ -4,7 +4,7 @@
 use crate::checks::kinds::KINDS;
 use crate::input::{Text, Usage};
 use crate::quote::quote;
-use crate::text::{among, before, contains, find, piece, row};
+use crate::text::{among, before, contains, find, piece, pieces, row};
 
 /// Options of curl and wget, and what to write here. Those that mean the same here are not among them.
 const OPTIONS: &str = "-f --fail=an answer of 400 or more is unhealthy anyway: leave it out\
@@ -64,7 +64,7 @@ pub fn target(typed: &[u8]) -> Result<(), Usage> {
              belongs to it out; the exit code is 0 or 1 anyway",
         ]);
     }
-    if text.starts_with(['"', '\'']) {
+    if matches!(text.as_bytes(), [b'"' | b'\'', ..]) {
         return wrong(&["the quotes are part of the argument here: write the target without them"]);
     }
     if let Some(at) = placeholder(typed) {
@@ -120,7 +120,7 @@ pub fn port(text: &Text, wrong: Usage) -> Usage {
     let words = wrong.to_string();
     let named = |rest: &[u8]| {
         let inside = rest.get(2..piece(rest).saturating_sub(1))?;
-        inside.split(|byte| *byte == b':').next().map(|name| name.ends_with(b"PORT"))
+        pieces(inside, b':').next().map(|name| name.ends_with(b"PORT"))
     };
     let mut found = None;
     let (mut at, mut yielded) = (0, text.yielded.iter());

@@ -3,7 +3,7 @@
 use super::Call;
 use super::expr::{Bytes, Output, Reads, join};
 use super::options::{self, Style};
-use crate::text::{Wrong, contains, hex_digits};
+use crate::text::{Wrong, contains, hex_digits, pieces};
 
 /// Long options without a letter have a sign for their key; `_` is read and means nothing here.
 const OPTIONS: &str = "f.fail|f.fail-with-body|_.fail-early|s.silent|S.show-error|L.location\
@@ -135,9 +135,9 @@ fn format(text: &[u8]) -> Bytes {
 
 /// As curl reads a URL: its fragment is not sent, and it is `http` without a scheme.
 pub fn url_of(call: &Call<'_>, url: Bytes) -> Result<Bytes, Wrong> {
-    let url = url.split(|byte| *byte == b'#').next().unwrap_or_default();
-    let mut parts = url.splitn(2, |byte| *byte == b'/');
-    let (scheme, rest) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let url = pieces(url, b'#').next().unwrap_or_default();
+    let mut parts = pieces(url, b'/');
+    let (scheme, rest) = (parts.next().unwrap_or_default(), parts.rest.unwrap_or_default());
     match scheme.to_ascii_lowercase().as_slice() {
         b"http:" | b"https:" if rest.starts_with(b"/") => Ok(url),
         b"" => Err(call.refuse("want a URL")),
@@ -150,7 +150,7 @@ pub fn url_of(call: &Call<'_>, url: Bytes) -> Result<Bytes, Wrong> {
 
 /// `--resolve HOST:PORT:ADDRESS` and `--connect-to HOST:PORT:HOST:PORT`, where they are about `url`.
 fn dialled(given: &options::Given, url: &[u8]) -> Option<Bytes> {
-    let parts = |key| given.get(key).split(|byte| *byte == b':').collect::<Vec<_>>();
+    let parts = |key| pieces(given.get(key), b':').collect::<Vec<_>>();
     let about = |host: &[u8]| contains(url, host) || host == b"*";
     match (parts(b'=').as_slice(), parts(b'~').as_slice()) {
         ([host, port, to], _) if about(host) => Some(join(&[to, b":", port])),

@@ -15,7 +15,7 @@ mod test;
 mod wget;
 
 use crate::input::Usage;
-use crate::text::{Wrong, among, before, contains, row};
+use crate::text::{Wrong, among, before, contains, parts, row};
 use crate::verdict::quote;
 use expr::{Bytes, Expr, Output, Reads, Value};
 
@@ -179,7 +179,7 @@ fn unknown(word: &[u8]) -> Wrong {
         |python=http://HOST:PORT/PATH|node=http://HOST:PORT/PATH|=TARGET; --help lists them";
     let word = quote(word);
     let mut text = ["'", &word, "' is not read here, want one of"].concat();
-    for row in NAMES.split('|') {
+    for row in parts(NAMES, b'|') {
         text.push(' ');
         text.push_str(before(row, b" =").0);
     }

@@ -69,7 +69,7 @@ struct Row {
 
 /// The rows of a table, which `|` parts.
 fn rows(table: &'static str) -> impl Iterator<Item = Row> {
-    table.split('|').filter_map(|row| {
+    crate::text::parts(table, b'|').filter_map(|row| {
         let [key, takes, ..] = row.as_bytes() else { return None };
         let (long, native) = crate::text::before(row.get(2..)?, b">");
         Some(Row { key: *key, takes: *takes, long, native: native.get(1..).unwrap_or_default() })

@@ -3,7 +3,7 @@
 
 use super::options::Parse;
 use super::{Flag, Options, Usage};
-use crate::text::{Wrong, contains};
+use crate::text::{Wrong, contains, pieces};
 use crate::verdict::Failure;
 
 /// Lines that are looked for, as `FLAGS:TEXT`.
@@ -53,7 +53,7 @@ impl Pattern {
         let parts = match flags.contains(&b'F') {
             true if flags.contains(&b'a') => vec![Part { text: text.to_vec(), ..Part::default() }],
             true => {
-                let lines = text.split(|byte| *byte == b'\n');
+                let lines = pieces(text, b'\n');
                 lines.map(|line| Part { text: line.to_vec(), ..Part::default() }).collect()
             }
             false => parts(text, flags.contains(&b'E')).ok_or(
@@ -108,7 +108,7 @@ impl Pattern {
             let end = text.iter().rposition(|byte| *byte != b'\n').map_or(0, |at| at + 1);
             return self.parts.iter().any(|part| text.get(..end) == Some(part.text.as_slice()));
         }
-        let lines = text.strip_suffix(b"\n").unwrap_or(text).split(|byte| *byte == b'\n');
+        let lines = pieces(text.strip_suffix(b"\n").unwrap_or(text), b'\n');
         lines
             .filter(|_| !text.is_empty())
             .any(|line| self.parts.iter().any(|part| self.fits(part, line)))
@@ -219,7 +219,7 @@ fn spread(text: &[u8]) -> Option<Vec<u8>> {
     {
         return None;
     }
-    let each = inside.split(|byte| *byte == b'|').map(|one| [before, one, after].concat());
+    let each = pieces(inside, b'|').map(|one| [before, one, after].concat());
     Some(each.collect::<Vec<_>>().join(&b'|'))
 }
 

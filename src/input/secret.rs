@@ -2,7 +2,7 @@
 
 use super::value::{self, escaped};
 use super::{Flag, Options, Target, Text, Yielded};
-use crate::text::{base64, rsplit_once, split_once};
+use crate::text::{base64, parts, rsplit_once, split_once};
 
 /// The credentials that `target`, as `text` has it, and `options` name, as a peer may echo them:
 /// passwords, tokens, cookies, what Basic authentication makes of them (RFC 7617), what came from
@@ -60,7 +60,7 @@ pub fn secrets(text: &Text, target: &Target, options: &Options<'_>) -> Vec<Vec<u
                 found.push(rsplit_once(value, b' ').map_or(value, |(_, last)| last).into());
             }
             Flag::Header if name.eq_ignore_ascii_case("cookie") => {
-                for pair in value.split(';') {
+                for pair in parts(value, b';') {
                     let pair = pair.trim_ascii();
                     let value = split_once(pair, b'=').map_or(pair, |(_, value)| value);
                     found.push(if value.len() < SHORT { pair } else { value }.into());

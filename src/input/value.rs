@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::text::{Wrong, split_once};
+use crate::text::{Wrong, parts, split_once};
 
 /// Text that must be UTF-8.
 pub fn utf8(value: &[u8]) -> Result<&str, Wrong> {
@@ -152,11 +152,12 @@ impl StatusSet {
     /// `200`, `200,204`, `200-299`, `2xx`, and lists of these.
     pub fn parse(value: &[u8]) -> Result<Self, Wrong> {
         let text = utf8(value)?.trim_ascii().to_owned();
-        let ranges = text.split(',').map(|part| range(part.trim_ascii())).collect::<Option<_>>();
-        match ranges {
-            Some(ranges) => Ok(Self { ranges, text }),
-            None => Err("statuses are wanted: 200 or 200,204 or 200-299 or 2xx".into()),
+        let mut ranges = Vec::new();
+        for part in parts(&text, b',') {
+            let range = range(part.trim_ascii());
+            ranges.push(range.ok_or("statuses are wanted: 200 or 200,204 or 200-299 or 2xx")?);
         }
+        Ok(Self { ranges, text })
     }
 
     /// From `first` to `last`, and what to call them.
@@ -177,14 +178,13 @@ impl StatusSet {
 
 fn range(text: &str) -> Option<(u16, u16)> {
     let status = |text: &str| {
-        (text.len() == 3 && text.bytes().all(|b| b.is_ascii_digit()))
-            .then(|| text.parse::<u16>().ok())
-            .flatten()
-            .filter(|status| *status >= 100)
+        let status = number(text.as_bytes()).ok().filter(|_| text.len() == 3)?;
+        u16::try_from(status).ok().filter(|status| *status >= 100)
     };
     if let Some(hundred) = text.strip_suffix("xx").or_else(|| text.strip_suffix("XX")) {
-        // One character, since a number may have a sign and zeros in front.
-        let hundred = hundred.parse::<u16>().ok().filter(|n| hundred.len() == 1 && *n > 0)? * 100;
+        // One digit: none in front, be it a zero.
+        let [digit @ b'1'..=b'9'] = hundred.as_bytes() else { return None };
+        let hundred = u16::from(digit - b'0') * 100;
         return Some((hundred, hundred + 99));
     }
     match split_once(text, b'-') {
@@ -235,7 +235,10 @@ pub fn is_token(text: &str) -> bool {
 pub fn header(given: &[u8]) -> Result<(String, String), Wrong> {
     let text = utf8(given)?;
     let (name, value) = split_once(text, b':').ok_or("'Name: value' is wanted")?;
-    let value = value.trim_matches([' ', '\t']);
+    let blank = |byte: u8| matches!(byte, b' ' | b'\t');
+    let start = value.bytes().position(|byte| !blank(byte)).unwrap_or(value.len());
+    let end = value.bytes().rposition(|byte| !blank(byte)).map_or(start, |last| last + 1);
+    let value = value.get(start..end).unwrap_or_default();
     if !is_token(name) {
         return Err("a header name of letters, digits and '-' is wanted before the colon".into());
     }

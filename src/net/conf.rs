@@ -3,7 +3,8 @@
 use std::net::Ipv4Addr;
 use std::str::SplitAsciiWhitespace;
 
-use crate::input::Address;
+use crate::input::{Address, value};
+use crate::text::pieces;
 
 /// The addresses of `name` in hosts(5).
 pub fn in_hosts(hosts: &[u8], name: &str) -> Vec<Address> {
@@ -26,7 +27,7 @@ pub fn in_hosts(hosts: &[u8], name: &str) -> Vec<Address> {
 
 /// The words of each line, comments left out.
 fn words(text: &[u8]) -> impl Iterator<Item = SplitAsciiWhitespace<'_>> {
-    text.split(|byte| *byte == b'\n').map(|line| {
+    pieces(text, b'\n').map(|line| {
         let end = line.iter().position(|byte| matches!(byte, b'#' | b';')).unwrap_or(line.len());
         str::from_utf8(line.get(..end).unwrap_or_default()).unwrap_or("").split_ascii_whitespace()
     })
@@ -51,9 +52,10 @@ impl Conf {
                 // The last one of these lines counts.
                 Some("search" | "domain") => conf.search = words.map(str::to_owned).collect(),
                 Some("options") => {
-                    for ndots in words.filter_map(|word| word.strip_prefix("ndots:")?.parse().ok())
-                    {
-                        conf.ndots = usize::min(ndots, 15);
+                    for ndots in words.filter_map(|word| word.strip_prefix("ndots:")) {
+                        if let Ok(ndots) = value::number(ndots.as_bytes()) {
+                            conf.ndots = ndots.min(15) as usize;
+                        }
                     }
                 }
                 _ => {}

@@ -73,18 +73,25 @@ impl<'w> Conversation<'w> {
         decode: impl Fn(&[u8]) -> Decoded<T>,
     ) -> Result<T, Failure> {
         loop {
-            match decode(&self.inbox) {
+            let wrong = match decode(&self.inbox) {
                 Ok(Some((message, used))) => {
-                    self.inbox.drain(..used.min(self.inbox.len()));
-                    self.heard = true;
-                    // It came: what it says is no longer about what was awaited.
-                    self.attempt().note(Step::Read, self.stream.peer());
+                    self.took(used);
                     return Ok(message);
                 }
-                Ok(None) => self.fill(what)?,
-                Err(wrong) => return Err(self.refused(what, &wrong)),
-            }
+                Ok(None) => None,
+                Err(wrong) => Some(wrong),
+            };
+            self.fill(what, wrong)?;
         }
+    }
+
+    /// A message of so many bytes came: what it says is no longer about what was awaited. Not once
+    /// for each kind of message: 1 KB.
+    #[inline(never)]
+    fn took(&mut self, used: usize) {
+        self.inbox.drain(..used.min(self.inbox.len()));
+        self.heard = true;
+        self.attempt().note(Step::Read, self.stream.peer());
     }
 
     /// Waits until `until`, which is sooner than the deadline, for the peer to say something of
@@ -134,8 +141,11 @@ impl<'w> Conversation<'w> {
         self.stream.close();
     }
 
-    /// Reads once more.
-    fn fill(&mut self, what: &str) -> Result<(), Failure> {
+    /// Reads once more, unless something is wrong already.
+    fn fill(&mut self, what: &str, wrong: Option<Wrong>) -> Result<(), Failure> {
+        if let Some(wrong) = wrong {
+            return Err(self.refused(what, &wrong));
+        }
         // A record of FastCGI has a head and padding around as much content.
         if self.inbox.len() >= MESSAGE + 512 {
             return Err(self.refused(what, "more than 64 KiB without an end"));

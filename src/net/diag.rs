@@ -13,7 +13,7 @@ use rustix::net::{
 
 use crate::attempt::Attempt;
 use crate::input::value;
-use crate::text::{Wrong, rsplit_once};
+use crate::text::{Wrong, pieces, rsplit_once};
 
 /// A socket that takes connections, or datagrams from anybody.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -213,7 +213,7 @@ impl UnixListener {
         let name = attribute(attributes, NAME).unwrap_or_default();
         let name = match name {
             [0, name @ ..] => [b"@", name].concat(),
-            name => name.split(|byte| *byte == 0).next().unwrap_or_default().to_vec(),
+            name => pieces(name, 0).next().unwrap_or_default().to_vec(),
         };
         let file = attribute(attributes, VFS)
             .and_then(|file| Some(File { inode: word(file, 0)?, device: word(file, 4)? }));

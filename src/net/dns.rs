@@ -1,7 +1,7 @@
 //! DNS messages (RFC 1035 section 4): pure functions over bytes, for `dns://` and for names.
 
 use super::random::unpredictable;
-use crate::text::Wrong;
+use crate::text::{Wrong, parts};
 
 /// The type of an IPv4 address record.
 pub const A: u16 = 1;
@@ -40,7 +40,7 @@ pub fn encode(name: &str) -> Option<Vec<u8>> {
     }
     let name = name.strip_suffix('.').unwrap_or(name);
     let mut out = Vec::with_capacity(name.len() + 2);
-    for label in name.split('.') {
+    for label in parts(name, b'.') {
         let plain =
             label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'*'));
         let length = u8::try_from(label.len()).ok().filter(|n| (1..=63).contains(n) && plain)?;

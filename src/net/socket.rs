@@ -17,15 +17,15 @@ use rustix::net::{
 use super::packet;
 use crate::attempt::Attempt;
 use crate::deadline::Deadline;
-use crate::input::Address;
+use crate::input::{Address, value};
 use crate::text::Wrong;
 
 /// The socket address of `port` at an address; its zone becomes the interface's number.
 pub(super) fn address(Address { ip, zone }: &Address, port: u16) -> io::Result<SocketAddr> {
     let (IpAddr::V6(v6), Some(zone)) = (ip, zone) else { return Ok(SocketAddr::new(*ip, port)) };
-    let number = match zone.parse() {
-        Ok(number) => number,
-        Err(_) => {
+    let number = match value::number(zone.as_bytes()).map(u32::try_from) {
+        Ok(Ok(number)) => number,
+        _ => {
             let any = SocketAddr::new(*ip, port);
             netdevice::name_to_index(open_socket(any, SocketType::DGRAM)?, zone)?
         }

@@ -145,7 +145,7 @@ const MATRIX: &[Row] = &[
     no(OpenSsl("-cert version1.pem -key p256.key"), CA, "the certificate is not of X.509 version 3"),
     no(OpenSsl("-cert backwards.pem -key p256.key"), CA, "the certificate expires before it becomes valid"),
     no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert hollow.pem", "opening \"hollow.pem\" (--cacert): malformed certificate"),
-    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert endless.pem", "opening \"endless.pem\" (--cacert): want at most 4 MiB"),
+    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert endless.pem", "opening \"endless.pem\" (--cacert): want a file of at most 4096 KiB"),
 
     // Self-signed: a hint; trusted where it is named itself, and then its name and dates count.
     no(OpenSsl("-cert self.pem -key self.key"), "localhost", "the server's certificate is self-signed and not trusted; name its CA with --cacert FILE (PEM)"),

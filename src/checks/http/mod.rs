@@ -240,7 +240,7 @@ impl Http {
         judge_header(head, "Connection", "upgrade", false)?;
         judge_header(head, "Sec-WebSocket-Accept", &ws::accept(key), true)?;
         for name in ["sec-websocket-extensions", "sec-websocket-protocol"] {
-            if !self.request.sends(name) && head.all(name).next().is_some() {
+            if !self.request.sends(name) && head.first(name).is_some() {
                 let what = ["header ", name].concat();
                 let want = "none, as none was asked for"; // not a verdict: part of one
                 return Err(Failure::mismatch(&what, "present", want));
@@ -251,7 +251,7 @@ impl Http {
 
     /// What of the request, or of the answer, explains a rejected status.
     fn background(&self, url: &Url, key: &str, head: &Head, reason: &str) -> String {
-        let asks = |name| match head.all(name).next() {
+        let asks = |name| match head.first(name) {
             Some(challenge) => ["asks for ", &quote(challenge), ", "].concat(),
             None => String::new(),
         };
@@ -259,12 +259,13 @@ impl Http {
             true => "credentials were sent",
             false => "no credentials were sent (-u USER:PASS, or -H 'Authorization: ...')",
         };
+        let says = |words: &str| contains(reason.as_bytes(), words.as_bytes());
         match head.status {
-            300..=399 => match head.all("location").next() {
+            300..=399 => match head.first("location") {
                 Some(location) => ["it leads to ", &quote(location)].concat(),
                 None => String::new(),
             },
-            400 if !url.secure && PLAIN_TO_TLS.iter().any(|words| reason.contains(words)) => {
+            400 if !url.secure && PLAIN_TO_TLS.iter().any(|words| says(words)) => {
                 [exchange::TLS, exchange::secured(key)].concat()
             }
             400 if self.peer.proxied => {
@@ -319,7 +320,7 @@ impl Http {
                 wanted.judge(body)
             })
         };
-        judged.map_err(|failure| match exchange.head.all("content-encoding").next() {
+        judged.map_err(|failure| match exchange.head.first("content-encoding") {
             // None was asked for, but it may be why (RFC 9110 section 8.4).
             Some(coding) => failure.with(&format!("in the coding {}", quote(coding))),
             None => failure,

@@ -2,7 +2,7 @@
 
 use crate::input::target::{is_scheme, split_port};
 use crate::input::{Authority, Flag, Host, Options, Target, Usage, value};
-use crate::text::{Wrong, base64, before, hex_digits, rsplit_once, split_once};
+use crate::text::{Wrong, base64, before, hex_digits, parts, rsplit_once, split_once};
 
 /// A URL's parts that a request is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,7 +116,7 @@ pub fn default_port(secure: bool) -> u16 {
 fn without_dots(text: &str) -> String {
     let (path, query) = before(text, b"?");
     let mut kept: Vec<&str> = Vec::new();
-    let mut segments = path.split('/').skip(1).peekable();
+    let mut segments = parts(path, b'/').skip(1).peekable();
     while let Some(segment) = segments.next() {
         let last = segments.peek().is_none();
         match segment {

@@ -3,7 +3,7 @@
 use httparse::{EMPTY_HEADER, Status};
 
 use crate::net::conversation::Decoded;
-use crate::text::Wrong;
+use crate::text::{Wrong, pieces};
 
 /// The largest response head, all informational ones in front of it included.
 pub const HEAD: usize = 65_536;
@@ -88,11 +88,18 @@ impl Head {
     }
 
     /// The values of all headers called `name`.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    pub fn all<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
         self.headers
             .iter()
             .filter(move |(known, _)| known.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_slice())
+    }
+
+    /// The value of the first header called `name`.
+    // Not once for each of its users.
+    #[inline(never)]
+    pub fn first(&self, name: &str) -> Option<&[u8]> {
+        self.all(name).next()
     }
 
     /// All headers, in order.
@@ -111,7 +118,7 @@ impl Head {
             if !coding && !name.eq_ignore_ascii_case("content-length") {
                 continue;
             }
-            for part in value.split(|byte| *byte == b',') {
+            for part in pieces(value, b',') {
                 let part = part.trim_ascii();
                 if coding {
                     codings += usize::from(!part.is_empty());
@@ -169,7 +176,7 @@ fn unfolded(value: &[u8]) -> Vec<u8> {
 /// readers might take it for two things. In all others a line end is a blank.
 fn folded(head: &[u8]) -> Option<&'static str> {
     let mut header: &[u8] = b"";
-    for line in head.split(|byte| *byte == b'\n') {
+    for line in pieces(head, b'\n') {
         if !matches!(line, [b' ' | b'\t', ..]) {
             header = line;
             continue;

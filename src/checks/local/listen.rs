@@ -15,6 +15,7 @@ use crate::file::open_now;
 use crate::input::target::split_port;
 use crate::input::{Flag, Host, Options, Target, Usage, value};
 use crate::net::diag::{self, Listener, UnixListener};
+use crate::text::pieces;
 use crate::verdict::{Failure, Healthy, Step, Verdict, quote};
 
 /// A place where a server should listen.
@@ -222,7 +223,7 @@ fn lines(
         let seen = buffer.get(..filled).unwrap_or_default();
         let end = seen.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let whole = seen.get(..end).unwrap_or_default();
-        if whole.split(|byte| *byte == b'\n').any(&mut *each) {
+        if pieces(whole, b'\n').any(&mut *each) {
             return Ok(());
         }
         // A line that fills the buffer is nobody's.

@@ -7,7 +7,7 @@ use crate::input::value::{self, StatusSet};
 use crate::input::{Flag, Options, Target, Usage};
 use crate::net::Peer;
 use crate::net::conversation::Decoded;
-use crate::text::{Wrong, contains, split_once};
+use crate::text::{Wrong, contains, pieces, split_once};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
 use crate::wire::Reader;
 
@@ -206,8 +206,8 @@ pub fn head(out: &[u8]) -> Result<(u16, String, &[u8]), Wrong> {
             let (number, line) = status.unwrap_or_else(|| (200, "200".to_owned()));
             return Ok((number, line, rest));
         }
-        let mut parts = line.splitn(2, |byte| *byte == b':');
-        let (Some(name), Some(text)) = (parts.next(), parts.next()) else { break };
+        let mut parts = pieces(line, b':');
+        let (Some(name), Some(text)) = (parts.next(), parts.rest) else { break };
         if name.trim_ascii().eq_ignore_ascii_case(b"status") {
             let text = text.trim_ascii();
             if let Some((_, line)) = &status {

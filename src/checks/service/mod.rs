@@ -74,11 +74,8 @@ fn ask<T>(
     what: &str,
     decode: Decode<'_, T>,
 ) -> Result<T, Failure> {
-    let sent = if request.is_empty() { Ok(()) } else { talk.send(request) };
-    match (talk.receive(what, decode), sent) {
-        (Err(_), Err(unsent)) => Err(unsent),
-        (answer, _) => answer,
-    }
+    let unsent = if request.is_empty() { None } else { talk.send(request).err() };
+    talk.receive(what, decode).map_err(|failure| unsent.unwrap_or(failure))
 }
 
 /// The failure of a first answer, with a hint where the peer hung up without a word: OpenSSL sends

@@ -14,7 +14,7 @@ use crate::checks::Check;
 use crate::input::{Options, Target, Usage};
 use crate::net::Peer;
 use crate::net::conversation::{Conversation, Decoded, claimed};
-use crate::text::{Wrong, contains};
+use crate::text::{Wrong, contains, pieces};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
 use crate::wire::Reader;
 
@@ -196,9 +196,9 @@ fn decoded(bytes: &[u8], switched: bool) -> Decoded<(Packet, u8)> {
 /// HandshakeV10 behind its version: the server's version, thread (4), salt (8), a zero, the lower
 /// capabilities.
 fn greeting(rest: &[u8]) -> Result<Packet, Wrong> {
-    let mut parts = rest.splitn(2, |byte| *byte == 0);
+    let mut parts = pieces(rest, 0);
     let version = parts.next().unwrap_or_default();
-    let Some(low) = parts.next().and_then(|rest| Reader(rest.get(13..)?).u16_le()) else {
+    let Some(low) = parts.rest.and_then(|rest| Reader(rest.get(13..)?).u16_le()) else {
         return Err("a greeting that ends early".into());
     };
     let tls = low & CLIENT_SSL != 0;

@@ -9,7 +9,7 @@ use crate::deadline::Deadline;
 use crate::input::{Options, Target, Usage};
 use crate::net::Peer;
 use crate::net::conversation::{Conversation, Decoded};
-use crate::text::{hex_digits, split_once_str};
+use crate::text::{before, contains, hex_digits, split_once, split_once_str};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
 
 /// A NATS server.
@@ -109,7 +109,7 @@ impl Nats {
         for _ in 0..LINES {
             let answer = ask(talk, &request, "PONG", &reply)?;
             request.clear();
-            match answer.split_once([' ', '\t']).map_or(&*answer, |(word, _)| word) {
+            match before(&answer, b" \t").0 {
                 "PONG" => return Healthy::saw(["PONG from NATS ", &version(info)].concat()),
                 "-ERR" => {
                     if matches!(self.login, Login::Nobody) && wants_login(&answer) {
@@ -171,7 +171,9 @@ fn last_word(info: &str, talk: &mut Conversation<'_>) -> Verdict {
 
 /// Whether it is the login that an error is about: one that is missing, or did not come in time.
 fn wants_login(error: &str) -> bool {
-    ["'Authorization ", "'Authentication "].iter().any(|kind| error.contains(kind))
+    ["'Authorization ", "'Authentication "]
+        .iter()
+        .any(|kind| contains(error.as_bytes(), kind.as_bytes()))
 }
 
 /// The first line of a server.
@@ -192,7 +194,9 @@ fn field<'a>(json: &'a str, name: &str) -> Option<&'a str> {
 
 /// The server's version, as far as it says so.
 pub fn version(info: &str) -> String {
-    let text = field(info, "version").and_then(|rest| rest.split('"').nth(1));
+    let text = field(info, "version")
+        .and_then(|rest| split_once(rest, b'"'))
+        .map(|(_, text)| before(text, b"\"").0);
     quote(text.unwrap_or_default().as_bytes())
 }
 

@@ -9,7 +9,7 @@ use crate::checks::Check;
 use crate::input::{Options, Target, Usage, value};
 use crate::net::conversation::{Conversation, Decoded, claimed};
 use crate::net::{Peer, Tls};
-use crate::text::{Wrong, before};
+use crate::text::{Wrong, before, pieces};
 use crate::verdict::{Failure, Healthy, Verdict, quote};
 use crate::wire::Reader;
 
@@ -219,7 +219,7 @@ fn authentication(body: &[u8]) -> Result<Message, Wrong> {
 /// The fields of an ErrorResponse: a letter, a text, a NUL each. SQLSTATE and the primary message.
 fn error(body: &[u8]) -> Result<Message, Wrong> {
     let field = |letter: u8| {
-        let mut fields = body.split(|byte| *byte == 0);
+        let mut fields = pieces(body, 0);
         fields.find_map(|field| field.strip_prefix(&[letter]))
     };
     let Some(code) = field(b'C').and_then(|code| <[u8; 5]>::try_from(code).ok()) else {
@@ -231,7 +231,7 @@ fn error(body: &[u8]) -> Result<Message, Wrong> {
 
 /// A string up to its NUL.
 fn text(bytes: &[u8]) -> String {
-    quote(bytes.split(|byte| *byte == 0).next().unwrap_or_default())
+    quote(pieces(bytes, 0).next().unwrap_or_default())
 }
 
 #[cfg(test)]

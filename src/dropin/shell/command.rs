@@ -5,7 +5,7 @@ use super::{Shell, State, Variable};
 use crate::dropin::expr::{Bytes, Expr, Output, Reads, Value, join, keep};
 use crate::dropin::services::{address, escaped};
 use crate::dropin::{World, call};
-use crate::text::Wrong;
+use crate::text::{Wrong, pieces};
 
 /// What a command comes to.
 pub enum Leaf {
@@ -164,7 +164,7 @@ impl Shell<'_> {
         for one in redirects {
             if one.to == To::Tcp {
                 let to = self.value(one.word, state)?.text();
-                let mut parts = to.split(|byte| *byte == b'/').skip(3);
+                let mut parts = pieces(to, b'/').skip(3);
                 let (Some(host), Some(port)) = (parts.next(), parts.next()) else {
                     return Err(self.of.wrong(to, "/dev/tcp/HOST/PORT"));
                 };

@@ -1,12 +1,9 @@
 //! The PEM files that the command line names: roots, a client certificate and its key.
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use rustix::fs::OFlags;
 use rustls::pki_types::pem::{PemObject, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
@@ -21,7 +18,7 @@ use crate::text::find;
 use crate::verdict::{Failure, Step, quote};
 
 /// A PEM file larger than this is not one.
-const MAX_PEM: u64 = 4 << 20;
+const MAX_PEM: usize = 4 << 20;
 
 /// What PEM calls a section (RFC 7468), and its content.
 type Section = (SectionKind, Vec<u8>);
@@ -96,18 +93,20 @@ pub(super) fn identity(
     attempt: &Attempt<'_>,
 ) -> Result<CertifiedKey, Failure> {
     let chain = certificates(&identity.cert, "--cert", attempt)?;
-    let option = if identity.key == identity.cert { "--cert" } else { "--key" };
+    // Not as paths, which std compares part by part: 1 KB.
+    let same = identity.key.as_os_str() == identity.cert.as_os_str();
+    let option = if same { "--cert" } else { "--key" };
     let text = read(&identity.key, option, attempt)?;
     let key = private_key(&text).map_err(|wrong| attempt.protocol(wrong))?;
     let key = keys::signing_key(&key).ok_or_else(|| {
         attempt.protocol("want a key of RSA (2048 bits or more), ECDSA P-256, P-384 or Ed25519")
     })?;
     let certified = CertifiedKey::new(chain, key);
-    let cert = identity.cert.display();
     match certified.keys_match() {
         Ok(()) => Ok(certified),
         Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
-            Err(attempt.protocol(format!("not the key of the certificate in {cert}")))
+            let cert = quote(identity.cert.as_os_str().as_bytes());
+            Err(attempt.protocol(["not the key of the certificate in ", &cert].concat()))
         }
         // One that is no X.509 version 3, as OpenSSL makes where no extensions are asked for: webpki
         // does not read it, the server may. Whether the key is its own shows there only.
@@ -143,26 +142,16 @@ fn at(path: &Path, option: &str) -> String {
     ["\"", &quote(path.as_os_str().as_bytes()), "\" (", option, ")"].concat()
 }
 
-/// The whole file. Opened without waiting, since a FIFO would block for ever.
+/// The whole file.
 fn read(path: &Path, option: &str, attempt: &Attempt<'_>) -> Result<Vec<u8>, Failure> {
     attempt.enter(Step::Open, &at(path, option));
-    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
-    let file = file.map_err(|error| {
+    let mut text = file::read(path, MAX_PEM).map_err(|error| {
         let hint = match error.kind() {
             ErrorKind::NotFound => file::whereabouts(path.as_os_str().as_bytes()),
             _ => "",
         };
         attempt.io(error).with(hint)
     })?;
-    if !file.metadata().map_err(|error| attempt.io(error))?.is_file() {
-        return Err(attempt.protocol("want a regular file"));
-    }
-    let mut text = Vec::new();
-    let n = file.take(MAX_PEM + 1).read_to_end(&mut text).map_err(|error| attempt.io(error))?;
-    if n as u64 > MAX_PEM {
-        return Err(attempt.protocol("want at most 4 MiB"));
-    }
     // The byte order mark that editors put in front.
     if text.starts_with(b"\xef\xbb\xbf") {
         text.drain(..3);

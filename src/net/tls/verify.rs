@@ -2,6 +2,7 @@
 //! for what it says, since rustls' own error has no room for them.
 
 use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use super::provider::ALGORITHMS;
 use super::{files, roots};
 use crate::attempt::Attempt;
 use crate::file;
-use crate::verdict::Failure;
+use crate::verdict::{Failure, quote};
 
 /// Certificates that count of those a server sends with its own: real chains have one to three.
 const MOST_SENT: usize = 15;
@@ -98,7 +99,10 @@ fn own_roots(
     // A bundle may hold one that webpki cannot read; while another is left, that is no reason to
     // fail.
     match found.iter().any(|der| anchor_from_trusted_cert(der).is_ok()) {
-        true => Ok((found, format!("in {} ({option})", path.display()))),
+        true => {
+            let path = quote(path.as_os_str().as_bytes());
+            Ok((found, ["in ", &path, " (", option, ")"].concat()))
+        }
         false => Err(attempt.protocol("malformed certificate")),
     }
 }

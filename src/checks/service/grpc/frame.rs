@@ -1,6 +1,7 @@
 //! HTTP/2 frames (RFC 9113): as many as one call over one stream needs.
 
 use crate::net::conversation::Decoded;
+use crate::text::parts;
 use crate::wire::Reader;
 
 /// The only stream we open; the client's are odd (section 5.1.1).
@@ -137,7 +138,7 @@ pub fn write(kind: u8, flags: u8, stream: u32, payload: &[u8], out: &mut Vec<u8>
 
 /// The name at place `number` of `names`.
 pub fn name(names: &'static str, number: u64) -> Option<&'static str> {
-    names.split(' ').nth(usize::try_from(number).ok()?)
+    parts(names, b' ').nth(usize::try_from(number).ok()?)
 }
 
 #[cfg(test)]

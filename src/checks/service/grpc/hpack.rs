@@ -3,6 +3,8 @@
 //! The peer may use the 4,096 bytes of table that hold until our SETTINGS say otherwise; they never
 //! do, so there is no moment at which both sides could think of different limits.
 
+use crate::text::{parts, split_once};
+
 /// SETTINGS_HEADER_TABLE_SIZE unless it is announced (RFC 9113 section 6.5.2).
 pub const TABLE: usize = 4096;
 
@@ -104,11 +106,11 @@ impl Decoder {
     /// The entry at `index`: from 1 the static table, then the dynamic one, newest first
     /// (section 2.3.3).
     fn entry(&self, index: usize) -> Option<Field> {
-        if let Some(line) = STATIC.lines().nth(index.checked_sub(1)?) {
-            let (name, value) = line.split_once(' ')?;
+        if let Some(line) = parts(STATIC, b'\n').nth(index.checked_sub(1)?) {
+            let (name, value) = split_once(line, b' ')?;
             return Some((name.into(), value.into()));
         }
-        let back = index.checked_sub(STATIC.lines().count())?;
+        let back = index.checked_sub(parts(STATIC, b'\n').count())?;
         self.table.get(self.table.len().checked_sub(back)?).cloned()
     }
 }
@@ -263,7 +265,7 @@ transfer-encoding \n\
 user-agent \n\
 vary \n\
 via \n\
-www-authenticate \n";
+www-authenticate ";
 
 /// Appends a field as a literal that is kept in no table (sections 6.2.2 and 6.2.3); a `secret`
 /// one by nobody on the way either.
