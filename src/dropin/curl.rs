@@ -71,7 +71,7 @@ pub fn read(call: &Call<'_>) -> Result<Reads, Wrong> {
     let asked = asked.leak();
     let output = if given.has(b'w') {
         match null && !format.contains(&1) {
-            true => Output::Status(asked, format),
+            true => Output::Status(asked, format, b""),
             false => Output::Unknown,
         }
     } else if given.get(b'D') == b"-"

@@ -120,10 +120,14 @@ pub enum Output {
     Says(&'static str),
     /// A line of whatever kind, when healthy; else nothing.
     Line,
+    /// The lines that match of what the native arguments read.
+    Lines(Arguments, &'static Pattern),
+    /// The first line of what the native arguments read.
+    First(Arguments),
     /// What the native arguments read.
     Body(Arguments),
-    /// The status that the native arguments get, in this format; 000 without one.
-    Status(Arguments, Bytes),
+    /// The status that the native arguments get, in this format; 000 without one, and this behind it.
+    Status(Arguments, Bytes, Bytes),
     /// The head of the answer that the native arguments get.
     Head(Arguments),
 }
@@ -199,9 +203,9 @@ pub fn judge(reads: Reads, asked: &Asked) -> Result<Expr, Wrong> {
     match (reads.output, asked) {
         (Output::Text(text), _) => Ok(settled(text)),
         (Output::Says(text), _) => Ok(reads.expr.choose(settled(text.as_bytes()), settled(b""))),
-        (Output::Line, Asked::Filled) => Ok(reads.expr),
-        (Output::Status(arguments, format), _) => {
-            let (none, list) = statuses(format, asked);
+        (Output::Line | Output::Lines(..), Asked::Filled) => Ok(reads.expr),
+        (Output::Status(arguments, format, failed), _) => {
+            let (none, list) = statuses(format, failed, asked);
             if list.is_empty() {
                 return Ok(Settled(none, b""));
             }
@@ -212,6 +216,13 @@ pub fn judge(reads: Reads, asked: &Asked) -> Result<Expr, Wrong> {
             Some(text) => more(arguments, b"--expect=", text),
             None => more(arguments, b"--grep=", pattern.given()),
         }),
+        (Output::First(arguments), Asked::Matches(pattern)) => {
+            Ok(more(arguments, b"--grep=1", pattern.given()))
+        }
+        (Output::Lines(arguments, before), Asked::Matches(pattern)) => {
+            let both = before.both(pattern).ok_or("want texts of the same options in greps")?;
+            Ok(more(arguments, b"--grep=", both.given()))
+        }
         (Output::Head(arguments), Asked::Matches(pattern)) => {
             let wanted = pattern.status().ok_or("of a head want its status: '200 OK'")?;
             Ok(more(arguments, b"--status=", &wanted))
@@ -222,7 +233,7 @@ pub fn judge(reads: Reads, asked: &Asked) -> Result<Expr, Wrong> {
 
 /// Tries all statuses, and 000 for no answer, in place of understanding what is asked: what comes of
 /// none, and the statuses that make a difference to it.
-fn statuses(format: &[u8], asked: &Asked) -> (bool, String) {
+fn statuses(format: &[u8], failed: &[u8], asked: &Asked) -> (bool, String) {
     let mut text = format.to_vec();
     let at = format.iter().position(|byte| *byte == 0).unwrap_or(format.len());
     let mut of = |status: u16| {
@@ -230,7 +241,10 @@ fn statuses(format: &[u8], asked: &Asked) -> (bool, String) {
         for (place, digit) in text.iter_mut().skip(at).zip(digits) {
             *place = digit as u8 + b'0';
         }
-        asked.of(&text)
+        match status {
+            0 => asked.of(&[&text, failed].concat()),
+            _ => asked.of(&text),
+        }
     };
     let none = of(0);
     let mut list = String::new();

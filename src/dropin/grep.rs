@@ -1,7 +1,7 @@
 //! `grep`: a text in what a check read. No regular expression, and no `-v`.
 
 use super::Call;
-use super::expr::{Asked, Output, Reads, join, judge};
+use super::expr::{Asked, Output, Reads, join, judge, keep};
 use super::options::{self, Style};
 use super::small::file;
 use crate::input::pattern::Pattern;
@@ -46,8 +46,19 @@ pub fn read(call: &Call<'_>) -> Result<Reads, Wrong> {
         }
         _ => return Err(call.refuse("want a pipe in front or one file")),
     };
-    let expr = judge(stdin, &Asked::Matches(pattern)).map_err(|wrong| call.refuse(&wrong))?;
+    let asked = Asked::Matches(pattern.clone());
+    let expr = judge(stdin, &asked).map_err(|wrong| call.refuse(&wrong))?;
     // What an empty line matches may be one that is put out.
     let lines = !given.has(b'q') && !given.has(b'c') && !empty;
-    Ok(Reads { expr, output: if lines { Output::Line } else { Output::Unknown } })
+    // Not more than these lines, nor less, goes to a second grep.
+    let whole = !b"omn".iter().any(|key| given.has(*key));
+    let output = match stdin.output {
+        _ if !lines => Output::Unknown,
+        Output::Body(arguments) if whole => Output::Lines(arguments, keep(pattern)),
+        Output::Lines(arguments, before) if whole => {
+            before.both(&pattern).map_or(Output::Line, |both| Output::Lines(arguments, keep(both)))
+        }
+        _ => Output::Line,
+    };
+    Ok(Reads { expr, output })
 }

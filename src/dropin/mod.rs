@@ -44,8 +44,8 @@ const NAMES: &str = "curl=http://HOST:PORT/PATH --expect TEXT\
     |pgrep=process:NAME\
     |pidof=process:NAME\
     |kill=pid:NUMBER\
-    |cat=file:///PATH --expect TEXT\
-    |grep egrep fgrep=TARGET --expect TEXT, or --grep FLAGS:TEXT\
+    |cat head=file:///PATH --expect TEXT\
+    |grep egrep fgrep=TARGET --expect TEXT, --reject TEXT, or --grep FLAGS:TEXT\
     |grpc_health_probe=grpc://HOST:PORT/SERVICE\
     |timeout=--timeout 3s TARGET\
     |true :=|false=|healthcheck=";
@@ -162,7 +162,7 @@ fn call(
     if depth > DEPTH {
         return Err(call.refuse("want fewer calls in calls"));
     }
-    let reads = "nc ncat netcat mongosh mongo cat grep egrep fgrep timeout";
+    let reads = "nc ncat netcat mongosh mongo cat head grep egrep fgrep timeout";
     if stdin.is_some() && !among(reads, name) {
         return Err(call.refuse("a pipe into this is not read here, want one into grep"));
     }
@@ -231,6 +231,7 @@ mod tests {
         match path {
             b"/run/app.pid" | b"/var/run/nginx.pid" => Some(b"42\n".to_vec()),
             b"/run/secrets/pw" => Some(b"from file\n".to_vec()),
+            b"/proc/sys/kernel/hostname" => Some(b"web\n".to_vec()),
             b"/tmp/status" => Some(b"ok\n".to_vec()),
             _ => None,
         }

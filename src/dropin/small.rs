@@ -56,9 +56,30 @@ fn any(call: &Call<'_>, names: &[Bytes], scheme: &[u8]) -> Result<Reads, Wrong> 
     }
 }
 
-/// `cat FILE`: it can be read. Without one, what a pipe brings.
+/// `cat FILE`: it can be read. Without one, what a pipe brings. `head -1`: of its first line.
 pub fn cat(call: &Call<'_>) -> Result<Reads, Wrong> {
-    match (call.texts()?.as_slice(), call.stdin) {
+    let mut texts = call.texts()?;
+    if call.name == "head" {
+        let given = options::read(call, Style::Getopt, "n:lines|1.|q.quiet")?;
+        if !given.has(b'1') && given.get(b'n') != b"1" {
+            return Err(call.refuse("want -1: the first line"));
+        }
+        texts = given.operands;
+    }
+    let mut reads = found(call, &texts)?;
+    if call.name == "head" {
+        reads.output = match reads.output {
+            Output::Body(arguments) => Output::First(arguments),
+            // They are one line, or asked for it.
+            same @ (Output::Head(_) | Output::Says(_) | Output::First(_)) => same,
+            _ => Output::Unknown,
+        };
+    }
+    Ok(reads)
+}
+
+fn found(call: &Call<'_>, texts: &[Bytes]) -> Result<Reads, Wrong> {
+    match (texts, call.stdin) {
         ([] | [b"-"], stdin) => Ok(stdin.unwrap_or(Reads::settled(true, "cat"))),
         ([path], _) if !path.starts_with(b"-") => {
             let arguments: Vec<Bytes> = vec![file(path), b"--file-type=file", b"--readable"];

@@ -9,8 +9,9 @@ use crate::verdict::Failure;
 /// Lines that are looked for, as `FLAGS:TEXT`.
 ///
 /// Flags: `F` the text is taken literally, `E` it has alternatives behind `|`, `i` any case, `w` whole
-/// words, `x` whole lines, `a` all that was read is the text but for newlines at its end. Without
-/// `F`: `^` and `$` at the ends, `.` for any character, `\` before a sign that is meant.
+/// words, `x` whole lines, `a` all that was read is the text but for newlines at its end, `1` only the
+/// first line is looked at, `A` what stands on each line of the text must match the same line. Without `F`:
+/// `^` and `$` at the ends, `.` for any character, `\` before a sign that is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     given: Vec<u8>,
@@ -26,6 +27,8 @@ struct Part {
     text: Vec<u8>,
     start: bool,
     end: bool,
+    /// Of several of which all must match.
+    line: usize,
 }
 
 /// Stands for any character.
@@ -46,21 +49,41 @@ impl Pattern {
         let colon = given.iter().position(|byte| *byte == b':').unwrap_or(0);
         let (flags, text) = given.split_at_checked(colon).unwrap_or_default();
         let Some([b':', text @ ..]) =
-            Some(text).filter(|_| flags.iter().all(|f| b"FEiwxa".contains(f)))
+            Some(text).filter(|_| flags.iter().all(|f| b"FEiwxa1A".contains(f)))
         else {
-            return Err("FLAGS:TEXT is wanted, the flags of F E i w x a".into());
+            return Err("FLAGS:TEXT is wanted, the flags of F E i w x a 1 A".into());
         };
-        let parts = match flags.contains(&b'F') {
-            true if flags.contains(&b'a') => vec![Part { text: text.to_vec(), ..Part::default() }],
-            true => {
-                let lines = pieces(text, b'\n');
-                lines.map(|line| Part { text: line.to_vec(), ..Part::default() }).collect()
-            }
-            false => parts(text, flags.contains(&b'E')).ok_or(
-                "a text is wanted, with ^ and $ at its ends: no regular expression is read",
-            )?,
-        };
+        let mut all = Vec::new();
+        // No argument has a NUL.
+        let apart = if flags.contains(&b'A') { b'\n' } else { 0 };
+        for (line, text) in pieces(text, apart).enumerate() {
+            let found = match flags.contains(&b'F') {
+                true if flags.contains(&b'a') => {
+                    vec![Part { text: text.to_vec(), ..Part::default() }]
+                }
+                true => {
+                    let lines = pieces(text, b'\n');
+                    lines.map(|line| Part { text: line.to_vec(), ..Part::default() }).collect()
+                }
+                false => parts(text, flags.contains(&b'E')).ok_or(
+                    "a text is wanted, with ^ and $ at its ends: no regular expression is read",
+                )?,
+            };
+            all.extend(found.into_iter().map(|part| Part { line, ..part }));
+        }
+        let parts = all;
         Ok(Self { given: given.to_vec(), flags: flags.to_vec(), parts, rejects: false })
+    }
+
+    /// That this and `other` match one line; `None` where no one pattern says so.
+    pub fn both(&self, other: &Self) -> Option<Self> {
+        let (_, own) = self.given.split_at_checked(self.flags.len() + 1)?;
+        let (_, more) = other.given.split_at_checked(other.flags.len() + 1)?;
+        let first = [b"A", other.flags.as_slice(), b":", own].concat();
+        let same = b"iwxa1".iter().all(|flag| self.has(*flag) == other.has(*flag))
+            && Self::parse(&first).ok()?.parts == self.parts;
+        let sole = !more.contains(&b'\n');
+        (same && sole).then(|| Self::parse(&[&first, &b"\n"[..], more].concat()).ok())?
     }
 
     /// As it was given.
@@ -88,10 +111,10 @@ impl Pattern {
     /// The text, when that it occurs is all that is asked.
     pub fn plain(&self) -> Option<&[u8]> {
         match self.parts.as_slice() {
-            [Part { text, start: false, end: false }]
+            [Part { text, start: false, end: false, .. }]
                 if !text.is_empty()
                     && !text.contains(&ANY)
-                    && !b"iwxa".iter().any(|flag| self.has(*flag)) =>
+                    && !b"iwxa1".iter().any(|flag| self.has(*flag)) =>
             {
                 Some(text)
             }
@@ -104,18 +127,25 @@ impl Pattern {
         if self.rejects {
             return !contains(text, &self.given);
         }
+        let text = match text.iter().position(|byte| *byte == b'\n') {
+            Some(end) if self.has(b'1') => text.get(..end).unwrap_or_default(),
+            _ => text,
+        };
         if self.has(b'a') {
             let end = text.iter().rposition(|byte| *byte != b'\n').map_or(0, |at| at + 1);
             return self.parts.iter().any(|part| text.get(..end) == Some(part.text.as_slice()));
         }
         let lines = pieces(text.strip_suffix(b"\n").unwrap_or(text), b'\n');
-        lines
-            .filter(|_| !text.is_empty())
-            .any(|line| self.parts.iter().any(|part| self.fits(part, line)))
+        lines.filter(|_| !text.is_empty()).any(|line| {
+            let last = self.parts.last().map_or(0, |part| part.line);
+            let fits =
+                |at: usize| self.parts.iter().any(|part| part.line == at && self.fits(part, line));
+            (0..=last).all(fits)
+        })
     }
 
     fn fits(&self, part: &Part, line: &[u8]) -> bool {
-        let Part { text, start, end } = part;
+        let Part { text, start, end, .. } = part;
         let (start, end) = (*start || self.has(b'x'), *end || self.has(b'x'));
         let word =
             |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
@@ -167,6 +197,9 @@ fn parts(text: &[u8], extended: bool) -> Option<Vec<Part>> {
     if extended && let Some(alternatives) = spread(text) {
         return parts(&alternatives, extended);
     }
+    if !extended && contains(text, b"\\(") {
+        return parts(&basic(text)?, true);
+    }
     let mut all = Vec::new();
     let mut part = Part::default();
     let mut rest = text;
@@ -202,6 +235,24 @@ fn parts(text: &[u8], extended: bool) -> Option<Vec<Part>> {
     }
     all.push(part);
     Some(all)
+}
+
+/// `\(one\|other\)` as the extended language has it; `None` where that would mean something else.
+fn basic(text: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut rest = text;
+    while let [first, more @ ..] = rest {
+        rest = more;
+        match (first, more) {
+            (b'\\', [next @ (b'(' | b'|' | b')'), after @ ..]) => {
+                out.push(*next);
+                rest = after;
+            }
+            (b'\\' | b'(' | b'|' | b')', _) => return None,
+            (byte, _) => out.push(*byte),
+        }
+    }
+    Some(out)
 }
 
 /// `before(one|other)after` as `beforeoneafter|beforeotherafter`; `None` when it is not of that form.
@@ -258,6 +309,15 @@ mod tests {
             ("E:(a)", "a", "b"),
             (":a\nb", "b", "c"),
             ("F:a\nb", "b", "c"),
+            (":^\\(a\\|b\\)$", "b", "bb"),
+            ("A:a\nb", "x\nb a", "a\nb"),
+            ("AE:a\n^b", "ba", "ab"),
+            ("A:a\n\\(b\\|c\\)", "ca", "a\nb"),
+            ("AF:a.\nb", "ba.", "abc"),
+            ("1:a", "a\nb", "b\na"),
+            ("1:a$", "a\nb", "ab\na"),
+            ("1x:a", "a", "b\na"),
+            ("1aF:a", "a\nb", "b\na"),
             (":(x)", "(x)", "x"),
         ] {
             assert!(matches(given, yes), "{given:?} in {yes:?}");
@@ -280,7 +340,10 @@ mod tests {
             "E:(^a|b)",
             "E:a{2}",
             ":\\w",
-            ":a\\(b\\)",
+            ":a\\(b\\)*",
+            ":\\(a|b\\)",
+            ":\\(a\\|b\\)\\.",
+            ":\\(a\\|b\\)+",
             ":\\",
             "E:a$b",
             "E:a^",
@@ -299,7 +362,9 @@ mod tests {
         };
         assert_eq!(plain(":\"status\":\"UP\""), Some(b"\"status\":\"UP\"".to_vec()));
         assert_eq!(plain("E:a\\.b"), Some(b"a.b".to_vec()));
-        for given in ["i:a", "w:a", "x:a", "a:a", ":^a", ":a$", ":a.b", "E:a|b", ":"] {
+        for given in
+            ["i:a", "w:a", "x:a", "a:a", "1:a", "A:a\nb", ":^a", ":a$", ":a.b", "E:a|b", ":"]
+        {
             assert_eq!(plain(given), None, "{given}");
         }
         let status = |given: &str| {

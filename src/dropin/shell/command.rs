@@ -4,7 +4,7 @@ use super::parser::{Node, Redirect, Simple, To};
 use super::{Shell, State, Variable};
 use crate::dropin::expr::{Bytes, Expr, Output, Reads, Value, join, keep};
 use crate::dropin::services::{address, escaped};
-use crate::dropin::{World, call};
+use crate::dropin::{World, base, call, find, unknown};
 use crate::text::{Wrong, pieces};
 
 /// What a command comes to.
@@ -97,6 +97,25 @@ impl Shell<'_> {
         let option = text(1);
         match text(0) {
             b"exit" => return self.exit(option, state),
+            // `command -v`, of which the first word is gone: what is read here is there.
+            b"-v" | b"which" => {
+                for word in words.get(1..).unwrap_or_default() {
+                    if find(base(word.text())).is_none() {
+                        return Err(unknown(word.text()));
+                    }
+                }
+                let output = Output::Unknown;
+                return Ok(Leaf::Reads(Reads { output, ..Reads::settled(true, "") }));
+            }
+            // A variable that a check fills is put out as it was; a body only where nothing parts it.
+            b"echo"
+                if let [_, Value::Reads(Reads { output, .. }, quoted)] = words
+                    && (matches!(output, Output::Status(..))
+                        || *quoted && matches!(output, Output::Body(_))) =>
+            {
+                let output = *output;
+                return Ok(Leaf::Reads(Reads { output, ..Reads::settled(true, "echo") }));
+            }
             b"echo" | b"printf" => {
                 let output = printed(words).map_or(Output::Unknown, Output::Text);
                 return Ok(Leaf::Reads(Reads { output, ..Reads::settled(true, "echo") }));
@@ -131,7 +150,9 @@ impl Shell<'_> {
     }
 
     fn exit(&self, code: Bytes, state: &mut State) -> Result<Leaf, Wrong> {
-        if !code.iter().all(u8::is_ascii_digit) {
+        let digits = code.strip_prefix(b"-").unwrap_or(code);
+        // What is below 0 is none of the codes that are 0.
+        if !digits.iter().all(u8::is_ascii_digit) || code == b"-" {
             return Err(self.of.wrong(code, "exit NUMBER"));
         }
         if code.is_empty() {

@@ -221,12 +221,26 @@ impl Shell<'_> {
     /// `$(...)`: a file's content and what is echoed are texts, the rest is a check's output.
     fn output(&self, inside: Bytes, mut state: State) -> Result<Value, Wrong> {
         let tree = parse(inside).map_err(|wrong| self.of.refuse(&wrong))?;
-        if let Node::Simple(simple) = tree
-            && let [b"cat" | b"/bin/cat" | b"/usr/bin/cat", path] = simple.words.as_slice()
-        {
+        let path: Option<Bytes> = match tree {
+            Node::Simple(simple) => match simple.words.as_slice() {
+                [b"cat" | b"/bin/cat" | b"/usr/bin/cat", path] => Some(path),
+                [b"hostname"] => Some(b"/proc/sys/kernel/hostname"),
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some(path) = path {
             // What cannot be read is nothing, as a shell has it.
             let path = self.value(path, &mut state)?.text();
             return Ok(trimmed((self.world.file)(path).unwrap_or_default().leak()));
+        }
+        if let Node::Or([a, b]) = tree
+            && let Leaf::Reads(Reads { expr, output }) = self.leaf(*a, None, &mut state)?
+            && let Leaf::Reads(Reads { expr: Expr::Settled(true, why), output: Output::Text(more) }) =
+                self.leaf(*b, None, &mut state)?
+            && let Some(output) = fallen(expr, output, more)
+        {
+            return Ok(Value::Reads(keep(Reads { expr: Expr::Settled(true, why), output }), true));
         }
         match self.leaf(tree, None, &mut state)? {
             Leaf::Reads(Reads { expr: Expr::Settled(true, _), output: Output::Text(text) }) => {
@@ -235,6 +249,18 @@ impl Shell<'_> {
             Leaf::Reads(reads) => Ok(Value::Reads(keep(reads), true)),
             Leaf::Exit(_) => Ok(UNSET),
         }
+    }
+}
+
+/// What `$(... || echo more)` puts out; `None` where it is not known when `more` is.
+fn fallen(expr: Expr, output: Output, more: Bytes) -> Option<Output> {
+    match (expr, output) {
+        (_, Output::Status(..) | Output::Body(_)) if more.is_empty() => Some(output),
+        // Without -f, curl fails where there is no status.
+        (Expr::Native([.., b"--status=100-999"]), Output::Status(arguments, format, _)) => {
+            Some(Output::Status(arguments, format, more))
+        }
+        _ => None,
     }
 }
 

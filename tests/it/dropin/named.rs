@@ -53,6 +53,10 @@ fn explain_prints_the_native_arguments() {
             &["sh", "-c", "nc -z a 1 || timeout 3 redis-cli ping"],
             r#"["/healthcheck", "tcp://a:1", "redis://localhost", "--timeout=3000ms", "--any"]"#,
         ),
+        (
+            &["sh", "-c", "curl -fs http://a/ | grep status | grep UP"],
+            r#"["/healthcheck", "http://a/", "--grep=A:status\u000aUP"]"#,
+        ),
         (&["sh", "-c", "test ! -e /x"], r#"["/healthcheck", "file:///x", "--absent"]"#),
         (&["/bin/sh", "-c", "test ! -e /x"], r#"["/healthcheck", "file:///x", "--absent"]"#),
         (&["/usr/bin/curl", "-f", "http://a/"], r#"["/healthcheck", "http://a/"]"#),
@@ -127,6 +131,8 @@ fn files_processes_and_sockets() {
     let folder = Folder::new("dropin-local");
     let file = folder.path("status");
     std::fs::write(&file, "all ok\n").expect("a file");
+    let lines = folder.path("lines");
+    std::fs::write(&lines, "a UP\nstatus DOWN\n").expect("a file");
     let (_listener, port) = silent();
     let closed = closed_port();
     let pid = std::process::id();
@@ -135,6 +141,11 @@ fn files_processes_and_sockets() {
         (format!("[ -s {file} ] && cat {file} | grep -q ok"), true),
         (format!("grep -x 'all ok' {file}"), true),
         (format!("grep -x ok {file}"), false),
+        (format!("cat {lines} | grep status | grep UP"), false),
+        (format!("grep status {lines} | grep DOWN"), true),
+        (format!("cat {lines} | head -n 1 | grep UP"), true),
+        (format!("head -1 {lines} | grep -q DOWN"), false),
+        (format!("cat {lines} | grep '\\(status\\|x\\) DOWN'"), true),
         (format!("[ -d {file} ]"), false),
         (format!("[ -d {} ]", folder.0.display()), true),
         (format!("[ ! -e {file}.no ]"), true),
