@@ -455,6 +455,9 @@ mod tests {
             "http://ü",
             "http://a:8x",
             "http://a:80/p?q#f",
+            "http://127.1",
+            "http://2130706433",
+            "http://a.1.",
             "postgres://app:2024#W!@db/x",
             "postgres://app:2024/W!@db/x",
             "redis://:2024?W@db",
@@ -503,6 +506,14 @@ mod tests {
             ("http://${H}:${P}/a@b", "http://${H}:${P}/a@b"),
             ("listen:@name", "listen:@name"),
             ("process:a@b", "process:a@b"),
+            ("http://$${a/x@b", "http://***@b"),
+            // What is called a secret in a query, wherever it stands.
+            ("postgres://h/db?a=b&password=p&c=d", "postgres://h/db?a=b&password=***"),
+            ("postgres://h/db?PWD=p", "postgres://h/db?PWD=***"),
+            (
+                "postgres://h/db?password&sslmode=require",
+                "postgres://h/db?password&sslmode=require",
+            ),
         ] {
             assert_eq!(target(typed).label, label);
         }
@@ -517,6 +528,18 @@ mod tests {
             assert_eq!(kinds::read(&text).expect(typed).1.label, label);
         }
         assert!(target("http://a%0d%0ab:c@h/").authority().is_err());
+    }
+
+    #[test]
+    fn what_a_bare_port_has_no_use_for() {
+        let plain = |text: &str| {
+            let target = target(text);
+            target.authority().expect(text).nothing_but_a_port(&target).is_ok()
+        };
+        assert!(plain("tcp://h:1") && plain("tcp://h:1/"));
+        assert!(!plain("tcp://u@h:1") && !plain("tcp://h:1/x") && !plain("tcp://u@h:1/x"));
+        let wrong = split_port("a:1:2").expect_err("two ports");
+        assert_eq!(wrong, "want host:port, '//' behind a scheme, and IPv6 in [brackets]");
     }
 
     #[test]
