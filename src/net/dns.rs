@@ -239,6 +239,11 @@ mod tests {
             other[at] ^= 1;
             assert_eq!(answer(&other), Ok(None));
         }
+        // Without its question an answer counts where it refuses.
+        let bare = |code: u8| [7, 9, 0x81, code, 0, 0, 0, 0, 0, 0, 0, 0];
+        let refused = Answer { truncated: false, code: Rcode(5), records: vec![] };
+        assert_eq!(answer(&bare(0x85)), Ok(Some(refused)));
+        assert_eq!(answer(&bare(0x80)), Ok(None));
         assert_eq!(Rcode(5).name(), "REFUSED");
         assert_eq!(Rcode(9).name(), "RCODE 9");
     }
