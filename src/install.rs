@@ -76,9 +76,10 @@ pub fn install(path: &Path) -> Result<String, String> {
 /// SIGKILL leaves a part of it behind (O_TMPFILE of open(2)).
 fn create(new: &Path) -> Result<(OwnedFd, bool), Errno> {
     let flags = OFlags::WRONLY | OFlags::CLOEXEC;
-    let bytes = new.as_os_str().as_bytes();
-    let slash = bytes.iter().rposition(|byte| *byte == b'/');
-    let folder = slash.and_then(|slash| bytes.get(..=slash)).unwrap_or(b".");
+    let folder = match folder(new.as_os_str().as_bytes()) {
+        b"" => b".",
+        folder => folder,
+    };
     if let Ok(file) = open(folder, flags | OFlags::TMPFILE, Mode::RWXU) {
         return Ok((file, false));
     }
@@ -88,9 +89,14 @@ fn create(new: &Path) -> Result<(OwnedFd, bool), Errno> {
 /// A name in the same folder that nobody else has: another container may install into the same
 /// volume at the same time, with the same process number.
 fn beside(path: &[u8]) -> Vec<u8> {
-    let folder = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
     let unique = format!(".healthcheck.{}", unpredictable());
-    [path.get(..folder).unwrap_or_default(), unique.as_bytes()].concat()
+    [folder(path), unique.as_bytes()].concat()
+}
+
+/// All of a path up to its last slash, with it; of a bare name nothing.
+fn folder(path: &[u8]) -> &[u8] {
+    let end = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+    path.get(..end).unwrap_or_default()
 }
 
 /// Copies all that `from` has.

@@ -198,17 +198,7 @@ pub fn row(
     table: &'static str,
     fits: &dyn Fn(&str) -> bool,
 ) -> Option<(&'static str, &'static str)> {
-    let mut rest = table;
-    while !rest.is_empty() {
-        let (row, more) = split_once(rest, b'|').unwrap_or((rest, ""));
-        if let Some(pair) = split_once(row, b'=')
-            && fits(pair.0)
-        {
-            return Some(pair);
-        }
-        rest = more;
-    }
-    None
+    parts(table, b'|').find_map(|row| split_once(row, b'=').filter(|pair| fits(pair.0)))
 }
 
 /// The texts of a table, laid one behind another by the compiler. For tables that every run looks

@@ -2,6 +2,7 @@
 //! own sentence, since "unknown option" and "connection refused" help none of them.
 
 use crate::checks::kinds::KINDS;
+use crate::input::target::authority_start;
 use crate::input::{Text, Usage};
 use crate::quote::quote;
 use crate::text::{among, before, contains, find, piece, pieces, row};
@@ -146,7 +147,7 @@ fn placeholder(typed: &[u8]) -> Option<usize> {
     if typed.contains(&b'@') {
         return None;
     }
-    let host = find(typed, b"://").map_or(0, |at| at + 3);
+    let host = authority_start(typed);
     let path = typed.iter().skip(host).position(|byte| b"/?".contains(byte));
     let typed = path.and_then(|at| typed.get(..host + at)).unwrap_or(typed);
     let named = |at: usize| match typed.get(at + 1) {
@@ -201,6 +202,7 @@ mod tests {
             "http://localhost/$PORT",
             "http://localhost?$(a)",
             "file:///{{a}}/$A",
+            "localhost/x://$A",
             "http://u:p$W@h/",
             "${URL}",
             "http://${HOST}:${PORT:-80}/",

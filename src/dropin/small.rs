@@ -56,26 +56,28 @@ fn any(call: &Call<'_>, names: &[Bytes], scheme: &[u8]) -> Result<Reads, Wrong> 
     }
 }
 
-/// `cat FILE`: it can be read. Without one, what a pipe brings. `head -1`: of its first line.
+/// `cat FILE`: it can be read. Without one, what a pipe brings. And `head`.
 pub fn cat(call: &Call<'_>) -> Result<Reads, Wrong> {
-    let mut texts = call.texts()?;
-    if call.name == "head" {
-        let given = options::read(call, Style::Getopt, "n:lines|1.|q.quiet")?;
-        if !given.has(b'1') && given.get(b'n') != b"1" {
-            return Err(call.refuse("want -1: the first line"));
-        }
-        texts = given.operands;
+    match call.name {
+        "head" => head(call),
+        _ => found(call, &call.texts()?),
     }
-    let mut reads = found(call, &texts)?;
-    if call.name == "head" {
-        reads.output = match reads.output {
-            Output::Body(arguments) => Output::First(arguments),
-            // They are one line, or asked for it.
-            same @ (Output::Head(_) | Output::Says(_) | Output::First(_)) => same,
-            _ => Output::Unknown,
-        };
+}
+
+/// `head -1 FILE`: as `cat`, and of that the first line.
+fn head(call: &Call<'_>) -> Result<Reads, Wrong> {
+    let given = options::read(call, Style::Getopt, "n:lines|1.|q.quiet")?;
+    if !given.has(b'1') && given.get(b'n') != b"1" {
+        return Err(call.refuse("want -1: the first line"));
     }
-    Ok(reads)
+    let Reads { expr, output } = found(call, &given.operands)?;
+    let output = match output {
+        Output::Body(arguments) => Output::First(arguments),
+        // They are one line, or asked for it.
+        Output::Head(_) | Output::Says(_) | Output::First(_) => output,
+        _ => Output::Unknown,
+    };
+    Ok(Reads { expr, output })
 }
 
 fn found(call: &Call<'_>, texts: &[Bytes]) -> Result<Reads, Wrong> {

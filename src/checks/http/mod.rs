@@ -289,7 +289,10 @@ impl Http {
     /// Reads until every text was seen, or one that must not be there; to the end when JSON is asked
     /// for.
     fn judge_body(&self, exchange: &mut Exchange<'_>) -> Result<(), Failure> {
-        let longest = self.expect.iter().map(Vec::len).max().unwrap_or(0);
+        let rejects = || self.grep.iter().filter(|pattern| pattern.rejects());
+        let texts = self.expect.iter().map(Vec::len);
+        let longest =
+            texts.chain(rejects().map(|pattern| pattern.given().len())).max().unwrap_or(0);
         let mut missing: Vec<&[u8]> = self.expect.iter().map(Vec::as_slice).collect();
         let mut searched = 0_usize;
         let rejected = loop {
@@ -298,8 +301,7 @@ impl Http {
             let fresh = exchange.decoded.get(from..).unwrap_or_default();
             found(&mut missing, fresh);
             searched = exchange.decoded.len();
-            let mut rejects = self.grep.iter().filter(|pattern| pattern.rejects());
-            let rejected = rejects.find(|pattern| !pattern.matches(&exchange.decoded));
+            let rejected = rejects().find(|pattern| !pattern.matches(fresh));
             let known = rejected.is_some() || missing.is_empty() && !self.wants_whole_body();
             if complete || known {
                 break rejected;

@@ -62,7 +62,7 @@ impl Shell<'_> {
         }
         let mut words = words.as_slice();
         while let [first, rest @ ..] = words
-            && !rest.is_empty()
+            && rest.first().is_some_and(|next| next.text() != b"-v")
             && STARTS.contains(&first.text())
         {
             words = rest;
@@ -97,9 +97,10 @@ impl Shell<'_> {
         let option = text(1);
         match text(0) {
             b"exit" => return self.exit(option, state),
-            // `command -v`, of which the first word is gone: what is read here is there.
-            b"-v" | b"which" => {
-                for word in words.get(1..).unwrap_or_default() {
+            // What is read here is there.
+            name if name == b"which" || name == b"command" && option == b"-v" => {
+                let from = if name == b"which" { 1 } else { 2 };
+                for word in words.get(from..).unwrap_or_default() {
                     if find(base(word.text())).is_none() {
                         return Err(unknown(word.text()));
                     }
