@@ -4,6 +4,7 @@ What runs in them is real: this machine's own servers, runtimes and compilers. T
 either what its programs load and nothing else, or a skeleton into which this machine's folders are mounted.
 """
 
+import fcntl
 import functools
 import io
 import os
@@ -118,8 +119,12 @@ class Archive:
 def unpacked(package, fetch, kind):
     """The folder of a package from a registry: whole, or not there."""
     folder = engine.ROOT / "target/registries" / package
-    if not folder.exists():
-        folder.parent.mkdir(exist_ok=True)
+    folder.parent.mkdir(exist_ok=True)
+    # Another process of pytest's may be at it.
+    with open(f"{folder}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if folder.exists():
+            return folder
         with tempfile.TemporaryDirectory(dir=folder.parent) as beside:
             subprocess.run([*map(str, fetch), beside, package], check=True, stdout=subprocess.DEVNULL)
             (archive,) = Path(beside).iterdir()
