@@ -1,6 +1,6 @@
 # `make demo` shows it, `make test` tries everything; both work on a fresh Debian or Ubuntu machine with rustup and a C compiler.
 
-.PHONY: dist dist-all demo test unit integration docker machines orchestrators hardening qemu emulated load bench gate fuzz deny advisories cargo-deny sbom coverage mutants fmt lint reproducible ci release-dry-run examples figures clean
+.PHONY: dist dist-all demo test unit integration docker machines orchestrators hardening qemu vectors emulated load bench gate fuzz deny advisories cargo-deny sbom coverage mutants fmt lint reproducible ci release-dry-run examples figures clean
 .NOTPARALLEL:
 
 # The executable and its flavour without TLS, for this machine: target/dist/healthcheck[-plain].
@@ -50,9 +50,12 @@ hardening:
 qemu: dist
 	scripts/qemu $(ARCH)
 
-# The unit tests of TLS with their vectors on each architecture, and every handshake where hardening has none. Ten minutes.
-emulated:
+# The unit tests of TLS, with their vectors, on each architecture.
+vectors:
 	set -e; for arch in aarch64 armv7 i686 ppc64le riscv64 s390x; do scripts/qemu --unit $$arch net::tls; done
+
+# Every handshake where hardening has none.
+emulated:
 	set -e; for arch in i686 ppc64le; do scripts/qemu --default $$arch tls::each_handshake; done
 
 # Very many checks, for minutes: not part of the tests.

@@ -1,7 +1,10 @@
 """The executables for other architectures under qemu's user emulation: one check, several at once in threads, TLS."""
 
 import subprocess
+import threading
 import unittest
+
+from websockets.sync.server import serve
 
 import measure
 
@@ -68,13 +71,15 @@ class Qemu(unittest.TestCase):
                 self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
                 self.assertIn("test result: ok. 1 passed", done.stdout)
 
-    def test_the_vectors_of_the_cryptography(self):
-        """The unit tests of TLS where the first byte is the greatest: RFC 7748, RFC 8032, and each changed bit."""
-        done = subprocess.run(
-            [measure.ROOT / "scripts/qemu", "--unit", "s390x", "net::tls"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900
-        )
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertRegex(done.stdout, r"test result: ok\. [2-9]\d passed")
+    def test_websockets(self):
+        """SHA-1 over what came and masked frames, in each byte order; the server is Python's `websockets`."""
+        with serve(lambda connection: connection.wait_closed(), "127.0.0.1", 0) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            target = f"ws://127.0.0.1:{server.socket.getsockname()[1]}/"
+            for which in self.each():
+                code, out, err = self.check(*which, "-t", "60s", target)
+                self.assertEqual((code, err), (0, ""), out)
+                self.assertIn("a WebSocket, closed with 1000 in ", out)
 
     def test_local_checks(self):
         for which in self.each():
