@@ -179,6 +179,12 @@ impl Failure {
         self
     }
 
+    /// Says in front whose failure it is.
+    pub fn of(mut self, whose: &str) -> Self {
+        self.0.2 = [whose, ": ", &self.0.2].concat();
+        self
+    }
+
     /// The step that did not succeed.
     pub fn step(&self) -> Step {
         self.0.0

@@ -10,7 +10,7 @@ use crate::input::{
     Flag, Given, Options, Scheme, Secure, Target, Text, Usage, secret, target, value,
 };
 use crate::net::tls;
-use crate::verdict::{Failure, Healthy, Verdict, brief, quote};
+use crate::verdict::{Cause, Failure, Healthy, Verdict, brief, quote};
 
 /// The default of `--timeout`.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
@@ -83,28 +83,42 @@ impl Entry {
 }
 
 impl Entry {
-    /// Carries the check out. Of several hosts one after another is asked, each in its share of the
-    /// time, until one is healthy; the line says which.
+    /// Carries the check out. Of several hosts one after another is asked until one is healthy; the line
+    /// says which. All are asked for a moment first, so that what those that fail at once leave over is
+    /// there for those that are slow, who then share it.
     pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
-        let mut failed: Option<Failure> = None;
-        for (i, (host, check)) in self.checks.iter().enumerate() {
-            let named = |words: &str| [host, ": ", words].concat();
-            let verdict = match self.checks.len() - i {
-                _ if host.is_empty() => return check.run(attempt),
-                parts => attempt.part(parts, &|part| check.run(part)),
-            };
-            match verdict {
-                Ok(Healthy(saw)) => return Healthy::saw(named(&saw)),
-                Err(failure) => {
-                    failed = Some(match failed {
-                        None => failure,
-                        Some(first) => first.with(&named(failure.words())),
-                    });
+        if let [(_, check)] = self.checks.as_slice() {
+            return check.run(attempt);
+        }
+        let mut hosts: Vec<_> = self.checks.iter().map(|check| (check, None)).collect();
+        for hasty in [true, false] {
+            let mut ahead = hosts.iter().filter(|(_, failed)| is_open(failed)).count();
+            let mut late = 0;
+            for ((host, check), failed) in hosts.iter_mut().filter(|(_, failed)| is_open(failed)) {
+                let parts = match ahead + late {
+                    several @ 2.. if hasty => several * MOMENT,
+                    _ => ahead,
+                };
+                match attempt.part(parts, &|part| check.run(part)) {
+                    Ok(Healthy(saw)) => return Healthy::saw([host, ": ", &saw].concat()),
+                    Err(failure) => *failed = Some(failure.of(host)),
                 }
+                ahead -= 1;
+                late += usize::from(is_open(failed));
             }
         }
+        let failed = hosts.into_iter().filter_map(|(_, failed)| failed);
+        let failed = failed.reduce(|all, next| all.with(next.words()));
         Err(failed.unwrap_or_else(|| attempt.protocol("no host")))
     }
+}
+
+/// Of the time, one part in so many is for the first look at all hosts.
+const MOMENT: usize = 8;
+
+/// Whether more time may help a host: it was not asked yet, or was late.
+fn is_open(failed: &Option<Failure>) -> bool {
+    failed.as_ref().is_none_or(|failure| failure.cause() == Cause::Timeout)
 }
 
 /// The host of one of several targets, with its port where it is no usual one; or its socket.

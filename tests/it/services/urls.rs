@@ -1,9 +1,12 @@
 //! URLs as applications have them, against the servers that they are for.
 
+use std::io::Write;
+use std::time::Duration;
+
 use super::{mysql::Mariadb, postgres::Postgres, redis::redis};
 use crate::support::{
-    Folder, Peer, blurts, check, closed_port, command, free_port, has, healthy, run, silent,
-    unhealthy,
+    Folder, Peer, blurts, check, closed_port, command, finish, free_port, has, healthy, run,
+    server, silent, unhealthy,
 };
 
 #[test]
@@ -125,11 +128,42 @@ fn one_of_several_hosts_is_enough_and_the_line_says_which() {
     let none = unhealthy(&[&hosts(&[closed, second]), "--primary"]);
     has(&none, &format!("connecting to 127.0.0.1:{closed}: Connection refused (os error 111)"));
     has(&none, &format!(": 127.0.0.1:{second}: server a secondary in rs0, want a writable one"));
+    has(&none, &format!("127.0.0.1:{closed}: connecting to 127.0.0.1:{closed}: Connection"));
     // Each has a user of its own.
     let nats = blurts(b"-ERR 'x'\r\n");
     let run =
         check(&[&format!("nats://u:hidden@127.0.0.1:{closed},nats://u:hidden@127.0.0.1:{nats}")]);
     assert!(run.code == Some(1) && !run.out.contains("hidden"), "{run:?}");
+}
+
+#[test]
+fn what_hosts_that_refuse_leave_over_is_for_the_slow_one() {
+    // Most of the time there is, and more than half of it.
+    let slow = server(|mut stream| {
+        std::thread::sleep(Duration::from_millis(2100));
+        let _ = stream.write_all(b"INFO {\"version\":\"2.10.0\"}\r\nPONG\r\n");
+        finish(stream);
+    });
+    let (closed, other) = (closed_port(), closed_port());
+    let url = |ports: &[u16]| {
+        let hosts: Vec<String> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+        format!("nats://{}", hosts.join(","))
+    };
+    for hosts in [&[slow, closed][..], &[closed, slow], &[closed, slow, other]] {
+        let saw = healthy(&[&url(hosts), "-t", "3s"]);
+        assert_eq!(saw, format!("127.0.0.1:{slow}: PONG from NATS 2.10.0"));
+    }
+    // Alone it would be healthy, with one that is as silent it has half of the time.
+    let ((_one, one), (_two, two)) = (silent(), silent());
+    let run = check(&[&url(&[one, slow]), "-t", "3s"]);
+    run.unhealthy(&format!("127.0.0.1:{slow}: timed out after 1"));
+    let run = check(&[&url(&[one, two, closed]), "-t", "1s"]);
+    for host in [one, two] {
+        run.unhealthy(&format!("127.0.0.1:{host}: timed out after "));
+    }
+    run.unhealthy(&format!("127.0.0.1:{closed}: connecting to 127.0.0.1:{closed}: Connection ref"));
+    run.within(Duration::from_secs(3));
+    assert!(run.took >= Duration::from_millis(950), "{run:?}");
 }
 
 #[test]
