@@ -47,7 +47,7 @@ impl Check for Fcgi {
         })
     }
 
-    /// Asks, reads to the end of the request, and judges.
+    /// Asks, reads to the end of the request or to what must not be there, and judges.
     fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         /// The most of an answer, errors included, that is judged: a status page lists every worker.
         const ANSWER: usize = 1 << 20;
@@ -61,7 +61,14 @@ impl Check for Fcgi {
             request = &[];
             records += 1;
             match kind {
-                STDOUT => out.extend_from_slice(&content),
+                STDOUT => {
+                    out.extend_from_slice(&content);
+                    // What must not be there is: nothing that may follow changes that.
+                    let rejected = |head: (u16, String, &[u8])| self.rejected(head.2).is_some();
+                    if !self.reject.is_empty() && head(&out).is_ok_and(rejected) {
+                        break vec![0; 8];
+                    }
+                }
                 STDERR => errors.extend_from_slice(&content),
                 END_REQUEST => break content,
                 _ => {}
@@ -100,13 +107,17 @@ impl Fcgi {
             });
         }
         let got = || ["of ", &body.len().to_string(), " bytes"].concat();
+        if let Some(text) = self.rejected(body) {
+            return Err(Failure::holds("body", &got(), text, seen));
+        }
         if let Some(text) = self.expect.iter().find(|text| !contains(body, text)) {
             return Err(Failure::lacks("body", &got(), text, seen));
         }
-        if let Some(text) = self.reject.iter().find(|text| contains(body, text)) {
-            return Err(Failure::holds("body", &got(), text, seen));
-        }
         Healthy::saw(line)
+    }
+
+    fn rejected(&self, body: &[u8]) -> Option<&Vec<u8>> {
+        self.reject.iter().find(|text| contains(body, text))
     }
 }
 

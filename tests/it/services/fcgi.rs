@@ -1,6 +1,8 @@
 //! php-fpm, and uwsgi with an application in Python, from Debian's packages.
 
-use crate::support::{Folder, Server, blurts, check, free_port, has, healthy, unhealthy};
+use crate::support::{
+    Folder, Server, blurts, blurts_and_stays, check, free_port, has, healthy, unhealthy,
+};
 
 /// Two pools of the same: one on a port, one on a socket.
 pub fn php(port: u16) -> (Server, String) {
@@ -80,6 +82,17 @@ fn php_fpm() {
         b"\x01\x0a\0\0\0\x02\0\0ok\x01\x06\0\x01\0\x08\0\0\r\n\r\npong\x01\x03\0\x01\0\x08\0\0\0\0\0\0\0\0\0\0",
     );
     assert_eq!(healthy(&[&format!("fcgi://127.0.0.1:{more}/ping"), "-e", "pong"]), "200");
+    // A text that must not be there is enough, though the request goes on.
+    let goes_on = blurts_and_stays(b"\x01\x06\0\x01\0\x08\0\0\r\ndb: do\x01\x06\0\x01\0\x02\0\0wn");
+    let goes_on = format!("fcgi://127.0.0.1:{goes_on}/ping");
+    for more in [&[][..], &["-e", "up"]] {
+        let args = [&[goes_on.as_str(), "--reject", "db: down", "-t", "20s"], more].concat();
+        let run = check(&args);
+        run.unhealthy("body of 8 bytes, want it without \"db: down\": db: down");
+        run.within(std::time::Duration::from_secs(10));
+    }
+    let late = unhealthy(&[&goes_on, "--reject", "down!", "-t", "500ms"]);
+    has(&late, "timed out after 500 ms");
     // Its two workers are asleep now: whoever only connects does not notice.
     has(&unhealthy(&["-t", "500ms", &script("slow.php")]), "timed out after 500 ms");
     has(&healthy(&[&format!("tcp://127.0.0.1:{port}")]), "connected to");
