@@ -82,6 +82,7 @@ const MATRIX: &[Row] = &[
     ok(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert root.pem --min-validity 14d", "200 ok"),
     no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert root.pem --min-validity 30000d", "the certificate expires 2050-01-01 00:00:00 UTC, in "),
     no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert root.pem --min-validity 30000d", "want it valid for 30000 d more"),
+    no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert root.pem --min-validity 30000.5d", "want it valid for 720012 h more"),
     no(OpenSsl("-cert expired.pem -key p256.key"), "localhost --cacert root.pem --min-validity 14d", "expired 2024-02-01"),
     // Roots of a file have dates too.
     no(OpenSsl("-cert p256.pem -key p256.key"), "localhost --cacert root-old.pem", "the certificate of \"CN=Test-root, O=Suite\" in root-old.pem (--cacert) expired 2024-02-01 00:00:00 UTC; the clock here says "),

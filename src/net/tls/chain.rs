@@ -76,8 +76,8 @@ impl Chain<'_> {
     pub(super) fn expires(&self, not_after: u64, now: u64, wanted: Duration) -> String {
         let when = date(not_after);
         let whose = self.whose(&when, |cert| &cert.not_after);
-        let left = span(not_after.saturating_sub(now));
-        let wanted = span(wanted.as_secs());
+        let left = span(not_after.saturating_sub(now), false);
+        let wanted = span(wanted.as_secs(), true);
         format!("the certificate{whose} expires {when}, in {left}; want it valid for {wanted} more")
     }
 
@@ -106,7 +106,7 @@ impl Chain<'_> {
     /// As [`Chain::expires`], of a root of the file.
     pub(super) fn root_expires(&self, root: &Certificate, wanted: Duration) -> String {
         let (whose, when) = (self.of_root(root), &root.not_after);
-        let wanted = span(wanted.as_secs());
+        let wanted = span(wanted.as_secs(), true);
         format!("the certificate{whose} expires {when}; want it valid for {wanted} more")
     }
 
@@ -314,15 +314,13 @@ fn plain(error: &webpki::Error) -> &'static str {
     }
 }
 
-/// `14 d`, `5 h`, `30 s`: the largest unit that is not zero.
-fn span(seconds: u64) -> String {
-    let (n, unit) = match seconds {
-        86_400.. => (seconds / 86_400, "d"),
-        3_600.. => (seconds / 3_600, "h"),
-        60.. => (seconds / 60, "min"),
-        _ => (seconds, "s"),
-    };
-    format!("{n} {unit}")
+/// `14 d`, `5 h`, `30 s`: in the largest unit that is not zero; what was asked for in the largest that
+/// leaves nothing off, `60 h` of 2.5 d.
+fn span(seconds: u64, exact: bool) -> String {
+    let units = [("d", 86_400), ("h", 3_600), ("min", 60)];
+    let fits = |size: u64| seconds >= size && (!exact || seconds.is_multiple_of(size));
+    let (unit, size) = units.into_iter().find(|(_, size)| fits(*size)).unwrap_or(("s", 1));
+    format!("{} {unit}", seconds / size)
 }
 
 #[cfg(test)]
@@ -344,10 +342,17 @@ mod tests {
 
     #[test]
     fn spans() {
-        for (seconds, text) in
-            [(59, "59 s"), (60, "1 min"), (3_600, "1 h"), (86_400, "1 d"), (172_799, "1 d")]
-        {
-            assert_eq!(span(seconds), text);
+        for (seconds, text, exact) in [
+            (59, "59 s", "59 s"),
+            (60, "1 min", "1 min"),
+            (3_600, "1 h", "1 h"),
+            (5_400, "1 h", "90 min"),
+            (86_400, "1 d", "1 d"),
+            (172_799, "1 d", "172799 s"),
+            (216_000, "2 d", "60 h"),
+            (1_209_600, "14 d", "14 d"),
+        ] {
+            assert_eq!([span(seconds, false), span(seconds, true)], [text, exact]);
         }
     }
 
