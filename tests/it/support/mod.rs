@@ -30,13 +30,15 @@ pub use run::{Run, check, command, healthy, long, run, unhealthy};
 pub use scripted::{answers, blurts, blurts_and_stays, finish, records, request, server};
 pub use server::{Server, as_user, epmd, eventually, must};
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fs::File;
 
 /// Held by the few tests that start so many processes, or watch the clock so closely, that two of
-/// them at a time would disturb each other.
-pub fn heavy() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+/// them at a time would disturb each other: in whichever process, so it is a lock on a file.
+pub fn heavy() -> File {
+    let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/target/heavy.lock");
+    let lock = File::create(lock).expect("a file");
+    lock.lock().expect("locked");
+    lock
 }
 
 /// Whether `text` has `part` in it; both are shown where it has not.
