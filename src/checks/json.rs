@@ -86,11 +86,8 @@ impl Wanted {
             rest = chars.as_str();
         };
         let text = rest.get(sign.len()..).unwrap_or_default();
-        let values = match operator {
-            Operator::Equal | Operator::Unequal => alternatives(text),
-            _ => vec![text.to_owned()],
-        };
         let compares = !matches!(operator, Operator::Equal | Operator::Unequal);
+        let values = if compares { vec![text.to_owned()] } else { alternatives(text) };
         if compares && Number::parse(text.as_bytes()).is_none() {
             return Err(["a number is wanted behind ", sign].concat().into()); // not a verdict
         }
@@ -105,13 +102,16 @@ impl Wanted {
             Some(Number::parse(found)?.order(&wanted))
         };
         let same = |value: &String| found == value.as_bytes() || order(value) == Some(Equal);
+        // What is no number, or null, is not yet another one.
+        let number = |value: &String| Number::parse(value.as_bytes()).is_some();
+        let other = |value: &String| !same(value) && (order(value).is_some() || !number(value));
         let than = |wanted: &[Ordering]| {
             let order = self.values.first().and_then(|value| order(value));
             order.is_some_and(|order| wanted.contains(&order))
         };
         match self.operator {
             Operator::Equal => self.values.iter().any(same),
-            Operator::Unequal => !self.values.iter().any(same),
+            Operator::Unequal => !(raw && found == b"null") && self.values.iter().all(other),
             Operator::Less => than(&[Less]),
             Operator::AtMost => than(&[Less, Equal]),
             Operator::Greater => than(&[Greater]),
@@ -443,7 +443,7 @@ mod tests {
 
     #[test]
     fn operators() {
-        let body = r#"{"n":5,"s":"green","f":-0.5,"big":9007199254740993,"a=b":1,"<":2,"x|y":"p|q","no":null}"#;
+        let body = r#"{"n":5,"s":"green","f":-0.5,"big":9007199254740993,"a=b":1,"<":2,"x|y":"p|q","no":null,"yes":true,"3":"3","e":1e99999999999999999999}"#;
         for text in [
             "/n<6",
             "/n<5.01",
@@ -473,7 +473,10 @@ mod tests {
             "/\\<=2",
             "/x|y=p\\|q",
             "/n=3|5.0",
-            "/no!=1",
+            "/n!=3|five",
+            "/s!=null",
+            "/yes!=false",
+            "/3!=null",
         ] {
             assert_eq!(judge(text, body), "healthy", "{text}");
         }
@@ -491,6 +494,14 @@ mod tests {
             ("/x|y!=p\\|q", "JSON field /x|y \"p|q\", want !=p\\|q"),
             ("/s=red|yellow", "JSON field /s \"green\", want red|yellow"),
             ("/none!=1", "JSON field /none absent, want !=1"),
+            ("/no!=1", "JSON field /no null, want !=1"),
+            ("/no!=DOWN", "JSON field /no null, want !=DOWN"),
+            ("/no!=null", "JSON field /no null, want !=null"),
+            ("/yes!=1", "JSON field /yes true, want !=1"),
+            ("/s!=5", "JSON field /s \"green\", want !=5"),
+            ("/s!=red|5", "JSON field /s \"green\", want !=red|5"),
+            ("/3!=5", "JSON field /3 \"3\", want !=5"),
+            ("/e!=5", "JSON field /e 1e99999999999999999999, want !=5"),
             ("/f>-0.5", "JSON field /f -0.5, want >-0.5"),
             ("/x|y=p|q", "JSON field /x|y \"p|q\", want p|q"),
         ] {

@@ -81,7 +81,7 @@ pub fn secrets(text: &Text, target: &Target, options: &Options<'_>) -> Vec<Vec<u
 pub const SHORT: usize = 4;
 
 /// Whether the values of a header say nothing that is anybody's own.
-fn is_public(name: &str) -> bool {
+pub fn is_public(name: &str) -> bool {
     let is = |whole: &str| name.eq_ignore_ascii_case(whole);
     let starts =
         |with: &str| name.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));

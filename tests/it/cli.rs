@@ -11,8 +11,8 @@ use std::time::Duration;
 use healthcheck::input::flags::{ROWS, Takes};
 
 use crate::support::{
-    Folder, Run, answers, check, closed_port, command, exe, finish, long, must, python, records,
-    request, run, server, silent,
+    Folder, Run, answers, check, closed_port, command, exe, finish, has, long, must, python,
+    records, request, run, server, silent,
 };
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -721,12 +721,16 @@ fn verbose_shows_phases_and_heads() {
     );
     let run = check(&["-v", &format!("http://localhost:{port}/up?a")]);
     assert_eq!(run.code, Some(0));
-    let request = format!(" ms: request: GET for localhost:{port}/up?a\n");
+    let host = format!(" ms: request: Host: localhost:{port}\n");
     for part in [
         "connecting to 127.0.0.1:",
         "sending to ",
         "reading from ",
-        &request,
+        " ms: request: GET /up?a HTTP/1.1\n",
+        &host,
+        " ms: request: User-Agent: healthcheck/",
+        " ms: request: Accept: */*\n",
+        " ms: request: Connection: close\n",
         "200: Server: x",
         "Set-Cookie: ***",
         " ms: ",
@@ -737,8 +741,31 @@ fn verbose_shows_phases_and_heads() {
     // What a variable put into the path goes out, and is not shown.
     let target = format!("http://localhost:{port}/?token=${{TOKEN}}");
     let run = crate::support::run(command(["-v", &target]).env("TOKEN", "hunter2"));
-    assert!(run.err.contains(&format!(" for localhost:{port}/?token=***\n")), "{run:?}");
+    assert!(run.err.contains(" ms: request: GET /?token=*** HTTP/1.1\n"), "{run:?}");
     assert!(!run.err.contains("hunter2"));
+    // Of headers that were given the names, of those that are nobody's own the values too; no body.
+    let (target, data) = (format!("http://me:hunter2@localhost:{port}/"), "GET: hunter2\n");
+    let run = check(&[
+        "-v",
+        &target,
+        "-H",
+        "X-Key: a1",
+        "-H",
+        "Host: shop",
+        "-d",
+        data,
+        "-H",
+        "Cookie: z9",
+    ]);
+    for part in
+        ["X-Key: ***", "Host: shop", "Cookie: ***", "Authorization: ***", "Content-Length: 13"]
+    {
+        has(&run.err, &format!(" ms: request: {part}\n"));
+    }
+    has(&run.err, " ms: request: POST / HTTP/1.1\n");
+    for secret in ["hunter2", "a1", "z9", "bWU6", "GET"] {
+        assert!(!run.err.contains(secret), "{secret}: {run:?}");
+    }
 }
 
 #[test]

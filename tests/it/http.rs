@@ -441,6 +441,16 @@ fn json_is_expected() {
     ask(port, &["--expect-json", "/status=UP", "--expect-json", "/n=4"]).unhealthy("/n");
     ask(port, &["--expect-json", "/status=DOWN"]).unhealthy("UP");
     ask(port, &["--expect-json", "/none=1"]).unhealthy("absent");
+    // What is no number is not yet another one, nor is null another word.
+    let odd = "HTTP/1.1 200 OK\r\n\r\n{\"n\":null,\"s\":\"6\",\"yes\":true}";
+    for (wanted, got) in
+        [("/n!=5", "null"), ("/s!=5", "\"6\""), ("/yes!=5", "true"), ("/n!=x", "null")]
+    {
+        let (field, _) = wanted.split_once('!').expect("a sign");
+        let why = format!("JSON field {field} {got}, want !=");
+        ask(answers(odd), &["--expect-json", wanted]).unhealthy(&why);
+    }
+    ask(answers(odd), &["--expect-json", "/s!=x"]).healthy("200 OK");
     ask(answers("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n<ok>"), &["--expect-json", "/a=1"])
         .unhealthy("JSON");
     // Cut short: JSON is judged as a whole.

@@ -5,7 +5,9 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 
-use crate::support::{Certificates, Folder, Server, check, free_port, has, server, unhealthy};
+use crate::support::{
+    Certificates, Folder, Server, answers, check, free_port, has, server, unhealthy,
+};
 
 #[test]
 fn haproxy_that_accepts_proxies_alone() {
@@ -74,6 +76,22 @@ fn nginx_that_wants_the_header() {
     assert_eq!(broken(), before);
     unhealthy(&[&http, "-t", "2s"]);
     assert!(broken() > before);
+}
+
+#[test]
+fn who_takes_the_header_for_a_request_may_answer_without_a_head() {
+    let (port, folder) = (free_port(), Folder::new("python"));
+    let number = port.to_string();
+    let args = ["-m", "http.server", "-b", "127.0.0.1", &number];
+    let _server = Server::in_folder(folder, "python3", &args, &[]).on_port(port);
+    let url = format!("http://127.0.0.1:{port}/");
+    check(&[&url]).healthy("200 OK");
+    // Two words are a request of HTTP/0.9 there.
+    let why = "reading from 127.0.0.1:PORT: no HTTP/1 response: a PROXY header went ahead \
+               (--proxy-protocol), which this listener may not take: <!DOCTYPE";
+    has(&unhealthy(&[&url, "--proxy-protocol"]), &why.replace("PORT", &number));
+    let other = format!("http://127.0.0.1:{}/", answers("HTTP/2 200\r\n\r\n"));
+    has(&unhealthy(&[&other, "--proxy-protocol"]), "no HTTP/1 response: HTTP/2 200");
 }
 
 #[test]

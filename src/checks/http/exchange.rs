@@ -8,7 +8,7 @@ use crate::net::conversation::Conversation;
 use crate::net::recognise::recognise;
 use crate::net::stream::Stream;
 use crate::net::{Peer, hello};
-use crate::text::contains;
+use crate::text::{contains, pieces};
 use crate::verdict::{Failure, quote};
 
 use std::time::Duration;
@@ -51,13 +51,16 @@ impl<'w> Exchange<'w> {
     pub(super) fn start(call: &Call<'_>, attempt: &'w Attempt<'w>) -> Result<Self, Failure> {
         let Call { peer, url, request, get, stranger, key } = *call;
         let mut stream = peer.open_as(url.port, url.secure, attempt)?;
-        let (what, host) = (request.describe(), url.host_header());
-        let path = quote(url.path.as_bytes());
-        attempt.say(&format_args!("request: {what} for {host}{path}"));
+        let bytes = request.encode(url, get, stranger, key);
+        // The head.
+        let lines = pieces(&bytes, b'\n').take_while(|line| attempt.verbose() && *line != b"\r");
+        for line in lines {
+            attempt.say(&format_args!("request: {}", request.shown(line)));
+        }
         // A server may answer and close before it has read everything: its answer counts.
-        let sent = stream.write(&request.encode(url, get, stranger, key));
+        let sent = stream.write(&bytes);
         let mut inbox = Vec::new();
-        let head = match (read_head(&mut stream, &mut inbox, secured(key)), sent) {
+        let head = match (read_head(&mut stream, &mut inbox, call), sent) {
             (Err(_), Err(unsent)) => return Err(unsent),
             (Err(Unread { failure, mute: true }), Ok(())) => {
                 // A server that takes one connection after another waits for the end of this one.
@@ -190,6 +193,10 @@ pub(super) fn secured(key: &str) -> &'static str {
 /// Whom a request in plain text has met.
 pub(super) const TLS: &str = "a TLS server answers here: write ";
 
+/// What a listener has met that knows no such header.
+pub(super) const PROXIED: &str =
+    "a PROXY header went ahead (--proxy-protocol), which this listener may not take";
+
 /// Why there is no head; whether not even one byte came before the connection ended.
 struct Unread {
     failure: Failure,
@@ -203,7 +210,11 @@ impl From<Failure> for Unread {
 }
 
 /// Reads heads until the final one (RFC 9110 section 15.2).
-fn read_head(stream: &mut Stream<'_>, inbox: &mut Vec<u8>, secured: &str) -> Result<Head, Unread> {
+fn read_head(
+    stream: &mut Stream<'_>,
+    inbox: &mut Vec<u8>,
+    call: &Call<'_>,
+) -> Result<Head, Unread> {
     let attempt = stream.attempt();
     let mut searched = 0;
     let mut informational = 0;
@@ -231,7 +242,7 @@ fn read_head(stream: &mut Stream<'_>, inbox: &mut Vec<u8>, secured: &str) -> Res
                 };
                 return Err(ended(late, searched, informational, attempt));
             }
-            Err(wrong) => return Err(attempt.protocol(foreign(&wrong, inbox, secured)).into()),
+            Err(wrong) => return Err(attempt.protocol(foreign(&wrong, inbox, call)).into()),
         }
     }
 }
@@ -264,10 +275,13 @@ fn ended(
 }
 
 /// What is no HTTP, and whose it is, where the first bytes tell.
-fn foreign(wrong: &str, inbox: &[u8], secured: &str) -> String {
+fn foreign(wrong: &str, inbox: &[u8], call: &Call<'_>) -> String {
     let shown = match recognise(inbox) {
-        Some(who) if contains(who.as_bytes(), b"a TLS server") => [TLS, secured].concat(),
+        Some(who) if contains(who.as_bytes(), b"a TLS server") => [TLS, secured(call.key)].concat(),
         Some(who) if !contains(who.as_bytes(), b"an HTTP/1 server") => who.to_owned(),
+        _ if call.peer.proxied && !inbox.starts_with(b"HTTP/") => {
+            [PROXIED, ": ", &quote(inbox)].concat()
+        }
         _ => quote(inbox),
     };
     [wrong, ": ", &shown].concat()

@@ -49,39 +49,31 @@ impl Check for Http {
         let authority = target.authority()?;
         let socket = target.scheme.name.starts_with('w');
         let mut none = Options::new(&[], &[]);
-        let follow = match socket {
-            true => None,
-            false => options.last(Flag::Follow, |n| match n {
-                [] => Ok(10),
-                n => value::number(n),
-            })?,
+        // Of a WebSocket nothing is wanted but that it becomes one.
+        let (more, accepted) = match socket {
+            true => (&mut none, StatusSet::of(101, 101, UPGRADE)),
+            false => (&mut *options, StatusSet::default()),
         };
+        let follow = more.last(Flag::Follow, |n| match n {
+            [] => Ok(10),
+            n => value::number(n),
+        })?;
+        let request = Request::parse(more)?;
+        let status = more.last(Flag::Status, StatusSet::parse)?.unwrap_or(accepted);
+        let expect = more.each(Flag::Expect, value::text)?;
+        let json = more.each(Flag::ExpectJson, json::Wanted::parse)?;
+        let grep = Pattern::all(more, value::text)?;
+        let headers = more.each(Flag::ExpectHeader, expected_header)?;
         let secure = match (target.scheme.secure, follow) {
             // A redirect may lead to https.
             (Secure::Never, Some(_)) if cfg!(feature = "tls") => Secure::OnRedirect,
             (secure, _) => secure,
         };
         let peer = Peer::parse_as(target, options, secure)?;
-        let request = Request::parse(target, authority, options, socket)?;
+        let request = request.with_headers(target, authority, options)?;
         let url =
             Url::new(secure == Secure::Always, authority).map_err(|wrong| target.wrong(&wrong))?;
-        let options = if socket { &mut none } else { options };
-        let status = options.last(Flag::Status, StatusSet::parse)?;
-        let http = Self {
-            peer,
-            url,
-            request,
-            status: status.unwrap_or_else(|| match socket {
-                true => StatusSet::of(101, 101, UPGRADE),
-                false => StatusSet::default(),
-            }),
-            follow,
-            expect: options.each(Flag::Expect, value::text)?,
-            json: options.each(Flag::ExpectJson, json::Wanted::parse)?,
-            grep: Pattern::all(options, value::text)?,
-            headers: options.each(Flag::ExpectHeader, expected_header)?,
-            socket,
-        };
+        let http = Self { peer, url, request, status, follow, expect, json, grep, headers, socket };
         if http.request.is_head() && http.wants_body() {
             return Err(target.wrong(
                 "want another method than HEAD: its answers have no body to expect anything of",
@@ -268,10 +260,7 @@ impl Http {
             400 if !url.secure && PLAIN_TO_TLS.iter().any(|words| says(words)) => {
                 [exchange::TLS, exchange::secured(key)].concat()
             }
-            400 if self.peer.proxied => {
-                "a PROXY header went ahead (--proxy-protocol), which this listener may not take"
-                    .into()
-            }
+            400 if self.peer.proxied => exchange::PROXIED.into(),
             // A name that the server does not serve, most often.
             400 | 421 => {
                 let host = self.request.host(url);

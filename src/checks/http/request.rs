@@ -1,8 +1,10 @@
 //! Requests: where to, what is sent, and where a redirect leads.
 
+use crate::input::secret::is_public;
 use crate::input::target::{is_scheme, split_port};
 use crate::input::{Authority, Flag, Host, Options, Target, Usage, value};
-use crate::text::{Wrong, base64, before, hex_digits, parts, rsplit_once, split_once};
+use crate::text::{Wrong, base64, before, hex_digits, parts, pieces, rsplit_once, split_once};
+use crate::verdict::quote;
 
 /// A URL's parts that a request is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,17 +192,21 @@ pub struct Request {
 }
 
 impl Request {
-    /// Takes `--method`, `--header`, `--data` and `--user`; for a WebSocket only the second and the last.
-    pub fn parse(
+    /// Takes `--method` and `--data`.
+    pub fn parse(options: &mut Options<'_>) -> Result<Self, Usage> {
+        let body = options.last(Flag::Data, body)?;
+        let method = options.last(Flag::Method, method)?;
+        let method = method.unwrap_or(if body.is_some() { "POST".into() } else { "GET".into() });
+        Ok(Self { method, headers: Vec::new(), body })
+    }
+
+    /// Takes `--header` and `--user`.
+    pub fn with_headers(
+        mut self,
         target: &Target,
         authority: &Authority,
         options: &mut Options<'_>,
-        socket: bool,
     ) -> Result<Self, Usage> {
-        let (body, method) = match socket {
-            true => (None, None),
-            false => (options.last(Flag::Data, body)?, options.last(Flag::Method, method)?),
-        };
         let mut headers = options.each(Flag::Header, header)?;
         let user = options.last(Flag::User, credentials)?;
         let in_url = authority
@@ -224,8 +230,8 @@ impl Request {
         if headers.iter().filter(|(name, _)| is(name, "host")).count() > 1 {
             return Err(target.wrong("want one header Host, got two"));
         }
-        let method = method.unwrap_or(if body.is_some() { "POST".into() } else { "GET".into() });
-        Ok(Self { method, headers, body })
+        self.headers = headers;
+        Ok(self)
     }
 
     /// The origin that the header Host names in place of the URL's: its host, and its port where it
@@ -263,12 +269,14 @@ impl Request {
         self.method == "HEAD"
     }
 
-    /// The names of the headers that were asked for, for `--verbose`; values may be secret.
-    pub fn describe(&self) -> String {
-        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
-        match names.as_slice() {
-            [] => self.method.clone(),
-            names => format!("{} with {}: ***", self.method, names.join(": ***, ")),
+    /// A line of the head that is sent, for `--verbose`: of headers that were given the values may be
+    /// secret.
+    pub fn shown(&self, line: &[u8]) -> String {
+        let name = pieces(line, b':').next().unwrap_or_default();
+        let name = str::from_utf8(name).unwrap_or_default();
+        match self.sends(name) && !is_public(name) {
+            true => [name, ": ***"].concat(),
+            false => quote(line.trim_ascii_end()),
         }
     }
 
