@@ -8,7 +8,8 @@ use std::os::unix::net::UnixStream;
 
 use crate::support::{Folder, Server, check, eventually, free_port, has, heavy};
 
-/// A server whose answer takes a while: uwsgi with an application in Python.
+/// A server whose answer takes a while, and so long to who leaves early that it surely notices: uwsgi
+/// with an application in Python.
 fn slow(port: u16) -> Server {
     let folder = Folder::new("uwsgi");
     let app = folder.file(
@@ -18,7 +19,7 @@ fn slow(port: u16) -> Server {
          \x20   start('200 OK', [('Content-Length', '40000')])\n\
          \x20   for _ in range(8):\n\
          \x20       yield b'x' * 5000\n\
-         \x20       time.sleep(0.01)\n",
+         \x20       time.sleep(0.2 if env['PATH_INFO'] == '/early' else 0.01)\n",
     );
     let at = format!("127.0.0.1:{port}");
     let args = ["--plugin", "python3", "--http-socket", &at, "--wsgi-file", &app, "--need-app"];
@@ -60,7 +61,9 @@ fn haproxy_counts_no_abort() {
              \x20timeout server 9s\nlisten proxy\n bind 127.0.0.1:{port}\n server one 127.0.0.1:{behind}\n"
         ),
     );
-    let _server = Server::in_folder(folder, "haproxy", &["-f", &conf], &[]).on_port(port);
+    let server = Server::in_folder(folder, "haproxy", &["-f", &conf], &[]);
+    // Its ports it opens first.
+    let _server = server.on_port(port).on_socket(&socket);
     // Requests, and those of them that the client left.
     let counted = || {
         let mut stream = UnixStream::connect(&socket).expect("HAProxy's socket");
