@@ -10,7 +10,7 @@ use crate::input::{
     Flag, Given, Options, Scheme, Secure, Target, Text, Usage, secret, target, value,
 };
 use crate::net::tls;
-use crate::verdict::{Cause, Failure, Healthy, Verdict, brief, quote};
+use crate::verdict::{Healthy, Step, Verdict, brief, quote};
 
 /// The default of `--timeout`.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
@@ -84,41 +84,42 @@ impl Entry {
 
 impl Entry {
     /// Carries the check out. Of several hosts one after another is asked until one is healthy; the line
-    /// says which. All are asked for a moment first, so that what those that fail at once leave over is
-    /// there for those that are slow, who then share it.
+    /// says which. What those that fail at once leave over is there for those that are slow: first all
+    /// are asked for a moment, then those again that failed in a way that may come of haste, at last
+    /// those that were late.
     pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
+        /// Of the time, one part in so many is for the first look at all.
+        const MOMENT: usize = 8;
+        /// The turn in which those are asked that were late.
+        const LATE: u8 = 2;
         if let [(_, check)] = self.checks.as_slice() {
             return check.run(attempt);
         }
-        let mut hosts: Vec<_> = self.checks.iter().map(|check| (check, None)).collect();
-        for hasty in [true, false] {
-            let mut ahead = hosts.iter().filter(|(_, failed)| is_open(failed)).count();
-            let mut late = 0;
-            for ((host, check), failed) in hosts.iter_mut().filter(|(_, failed)| is_open(failed)) {
-                let parts = match ahead + late {
-                    several @ 2.. if hasty => several * MOMENT,
-                    _ => ahead,
+        // With each the turn in which it is asked next.
+        let mut hosts: Vec<_> = self.checks.iter().map(|check| (check, 0, None)).collect();
+        let mut open = hosts.len();
+        for turn in 0..=LATE {
+            for ((host, check), next, failed) in hosts.iter_mut().filter(|host| host.1 == turn) {
+                let parts = if turn == 0 && open > 1 { open * MOMENT } else { open };
+                let ask = |part: &Attempt<'_>| (check.run(part), part.remaining().is_some());
+                let (failure, timely) = match attempt.part(parts, &ask) {
+                    (Ok(Healthy(saw)), _) => return Healthy::saw([host, ": ", &saw].concat()),
+                    (Err(failure), timely) => (failure, timely),
                 };
-                match attempt.part(parts, &|part| check.run(part)) {
-                    Ok(Healthy(saw)) => return Healthy::saw([host, ": ", &saw].concat()),
-                    Err(failure) => *failed = Some(failure.of(host)),
-                }
-                ahead -= 1;
-                late += usize::from(is_open(failed));
+                *next = match failure.step() {
+                    _ if !timely => LATE.max(turn + 1),
+                    // It refuses, or it answered.
+                    Step::Connect | Step::Judge => LATE + 1,
+                    _ => turn * LATE + 1,
+                };
+                open -= usize::from(*next > LATE);
+                *failed = Some(failure.of(host));
             }
         }
-        let failed = hosts.into_iter().filter_map(|(_, failed)| failed);
+        let failed = hosts.into_iter().filter_map(|(_, _, failed)| failed);
         let failed = failed.reduce(|all, next| all.with(next.words()));
         Err(failed.unwrap_or_else(|| attempt.protocol("no host")))
     }
-}
-
-/// Of the time, one part in so many is for the first look at all hosts.
-const MOMENT: usize = 8;
-
-/// Whether more time may help a host: it was not asked yet, or was late.
-fn is_open(failed: &Option<Failure>) -> bool {
-    failed.as_ref().is_none_or(|failure| failure.cause() == Cause::Timeout)
 }
 
 /// The host of one of several targets, with its port where it is no usual one; or its socket.

@@ -1,9 +1,11 @@
 //! NATS, from Debian's package.
 
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    Certificates, Folder, Server, blurts, blurts_and_stays, free_port, has, healthy, unhealthy,
+    Certificates, Folder, Server, blurts, blurts_and_stays, closed_port, free_port, has, healthy,
+    server, unhealthy,
 };
 
 pub fn nats(folder: Folder, port: u16, more: &[&str]) -> Server {
@@ -19,6 +21,30 @@ fn nats_that_is_open() {
     has(&healthy(&[&format!("nats://127.0.0.1:{port}")]), "PONG from NATS 2.");
     has(&healthy(&[&format!("nats://u:p@localhost:{port}")]), "PONG from NATS 2.");
     assert!(!server.said().contains("[ERR]"), "{}", server.said());
+}
+
+/// What a check does in haste where there are several hosts, is done once more with time: here it takes a
+/// server far away for one that wants TLS first.
+#[test]
+fn one_of_several_nats_that_is_far_away() {
+    let (port, folder) = (free_port(), Folder::new("s"));
+    let Certificates { root, cert, key, .. } = Certificates::in_folder(&folder);
+    let _server = nats(folder, port, &["--tls", "--tlscert", &cert, "--tlskey", &key]);
+    let far = server(move |mut client| {
+        std::thread::sleep(Duration::from_millis(150));
+        let mut nats = TcpStream::connect(("127.0.0.1", port)).expect("NATS");
+        let mut back = (nats.try_clone().expect("a socket"), client.try_clone().expect("a socket"));
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut back.0, &mut back.1);
+            let _ = back.1.shutdown(Shutdown::Both);
+        });
+        let _ = std::io::copy(&mut client, &mut nats);
+    });
+    let closed = closed_port();
+    for hosts in [format!("localhost:{far}"), format!("localhost:{far},localhost:{closed}")] {
+        let url = format!("nats://{hosts}");
+        has(&healthy(&[&url, "--tls", "--cacert", &root, "-4"]), "PONG from NATS 2.");
+    }
 }
 
 #[test]

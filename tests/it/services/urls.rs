@@ -153,6 +153,16 @@ fn what_hosts_that_refuse_leave_over_is_for_the_slow_one() {
         let saw = healthy(&[&url(hosts), "-t", "3s"]);
         assert_eq!(saw, format!("127.0.0.1:{slow}: PONG from NATS 2.10.0"));
     }
+    // Whoever answered is not asked again: refused logins may lock an account.
+    let (sender, heard) = std::sync::mpsc::channel();
+    let refuses = server(move |mut stream| {
+        sender.send(()).expect("a receiver");
+        let _ = stream.write_all(b"INFO {}\r\n-ERR 'Authorization Violation'\r\n");
+        finish(stream);
+    });
+    let urls = url(&[refuses, closed]).replace("//", "//u:p@").replace(',', ",nats://u:p@");
+    check(&[&urls]).unhealthy("PING answered \"-ERR 'Authorization Violation'\"");
+    assert_eq!(heard.try_iter().count(), 1);
     // Alone it would be healthy, with one that is as silent it has half of the time.
     let ((_one, one), (_two, two)) = (silent(), silent());
     let run = check(&[&url(&[one, slow]), "-t", "3s"]);
