@@ -21,6 +21,7 @@ test: unit integration docker
 unit:
 	cargo test --locked --lib --bins --test corpus
 	cargo test --locked --release --package healthcheck-alloc --features model
+	cargo test --locked --package healthcheck-ring
 
 # Against the executables that `make dist` leaves, and the flavour that stays on this machine. One run of them at a time.
 # What the fault server was tried with is shown.

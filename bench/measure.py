@@ -64,7 +64,7 @@ class Nginx:
                 server {{
                     listen {tls} ssl;
                     ssl_certificate {self.dir}/cert.pem; ssl_certificate_key {self.dir}/key.pem;
-                    location / {{ return 200 "ok\\n"; }} location /sick {{ return 503 "sick\\n"; }}
+                    location / {{ return 200 "ok\\n"; }} location /sick {{ return 503 "sick\\n"; }} location /body/ {{ root {self.dir}; }}
                 }}
             }}
         """)

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{FileType, Mode, OFlags, fstat, open, stat};
 
 use crate::text::Wrong;
@@ -27,21 +28,16 @@ pub fn read(path: &Path, most: usize) -> io::Result<Vec<u8>> {
     if FileType::from_raw_mode(fstat(&file)?.st_mode) != FileType::RegularFile {
         return Err(Wrong::from("want a regular file").into());
     }
-    let (mut content, mut filled) = (Vec::new(), 0);
-    loop {
-        if filled == content.len() {
-            content.resize((filled * 2).clamp(4096, most.max(4096) + 1), 0);
-        }
-        match rustix::io::read(&file, content.get_mut(filled..).unwrap_or_default())? {
-            0 => break,
-            n => filled += n,
-        }
-        if filled > most {
+    let mut content = Vec::with_capacity(4096);
+    while rustix::io::read(&file, spare_capacity(&mut content))? > 0 {
+        if content.len() > most {
             let wrong = format!("want a file of at most {} KiB", most / 1024);
             return Err(Wrong::from(wrong).into());
         }
+        if content.len() == content.capacity() {
+            content.reserve(content.len().min(most));
+        }
     }
-    content.truncate(filled);
     Ok(content)
 }
 

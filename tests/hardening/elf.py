@@ -65,18 +65,18 @@ class Elf:
         return found
 
     def symbols(self):
-        """The names of all symbols defined in the file; none when it is stripped."""
+        """All symbols defined in the file, by their names, and where they are; none when it is stripped."""
         sections = self.sections()
-        names = set()
+        found = {}
         for _, kind, _, _, offset, size, link, *_ in sections:
             if kind != SHT_SYMTAB:
                 continue
             strings = self.bytes[sections[link][4] : sections[link][4] + sections[link][5]]
-            layout, section_at = ("IBBHQQ", 3) if self.word == "Q" else ("IIIBBH", 5)
+            layout, section_at, value_at = ("IBBHQQ", 3, 4) if self.word == "Q" else ("IIIBBH", 5, 1)
             for name, *rest in struct.iter_unpack(self.order + layout, self.bytes[offset : offset + size]):
                 if rest[section_at - 1] != 0:
-                    names.add(strings[name : strings.index(0, name)].decode())
-        return names
+                    found[strings[name : strings.index(0, name)].decode()] = rest[value_at - 1]
+        return found
 
     def weaknesses(self):
         """What is not as it should be, in words."""

@@ -62,6 +62,16 @@ class Qemu(unittest.TestCase):
                         self.assertEqual((code, err), (1, ""), out)
                         self.assertIn("issuer", out)
 
+    def test_tls_on_each_kind_of_processor(self):
+        """ring has roads of its own for each of these (ring/src/lib.rs): without SSSE3, without AES, without AVX, with all that qemu has."""
+        exe = measure.build("x86_64", "default")
+        with measure.Nginx() as nginx:
+            for model in ("qemu64", "Nehalem", "Westmere", "Haswell", "max"):
+                with self.subTest(model):
+                    command = ["qemu-x86_64-static", "-cpu", model, exe, "--cacert", nginx.ca, "-t", "60s", f"{nginx.https}body/{measure.BODIES[-1]}", "-e", "the end"]
+                    done = subprocess.run(command, env=measure.ENV, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+                    self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
     def test_each_handshake(self):
         """All keys, curves, suites and versions, of servers and of clients, against OpenSSL."""
         for arch in ("armv7", "riscv64", "s390x"):

@@ -20,6 +20,13 @@ def starts(path):
 
 
 class Symbols(unittest.TestCase):
+    def parts_of_ring(self, names):
+        """Instead of them ring/ is linked: one SHA-2 by all of its names, and nothing that only AES's other roads lead to."""
+        for bits in ("256", "512"):
+            kinds = {name: at for name, at in names.items() if name.endswith(("_hw", "_nohw")) and f"sha{bits}_block_data_order" in name}
+            self.assertEqual((len(kinds), len(set(kinds.values()))), (2, 1), f"{kinds}: the names in ring/src have another version of ring's")
+        self.assertEqual([name for name in names if re.match(r"_vpaes_|_aesni_ctr32_ghash", name)], [])
+
     def test_the_check_sees_a_program_that_starts_another(self):
         code = 'fn main() { let _ = std::process::Command::new("true").status(); }\n'
         toolchain = re.search(r"^toolchain=(.*)$", (measure.ROOT / "scripts/build-small").read_text(), re.M)[1]
@@ -68,6 +75,8 @@ def of(arch, flavour):
         self.assertEqual([name for name in names if re.match(r"__malloc_|__libc_malloc_impl|_Unwind_", name)], [])
         # Nor std's searching for a text in another, and its comparing of paths, which src/text.rs has less for: 6 KB.
         self.assertEqual([name for name in names if re.search(r"11StrSearcher|4pathNt.*10Components", name)], [])
+        if not flavour.startswith("plain"):
+            self.parts_of_ring(names)
 
     return test
 
