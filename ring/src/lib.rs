@@ -9,6 +9,7 @@
 //! ring's version in them: of another version ring's own are linked again, 29 KB, and a test of the
 //! symbols fails.
 #![no_std]
+#![allow(non_snake_case, reason = "the names are ring's")]
 
 #[cfg(all(feature = "symbols", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod aes;
