@@ -118,7 +118,7 @@ lint:
 reproducible:
 	scripts/reproducible
 
-# All of it, in lanes beside each other: test orchestrators hardening lint examples gate release-dry-run.
+# All of it, in lanes beside each other: test orchestrators hardening lint vectors examples gate release-dry-run.
 ci:
 	scripts/ci
 

@@ -699,3 +699,19 @@ fn slug(heading: &str) -> String {
         .collect::<String>()
         .replace(' ', "-")
 }
+
+#[test]
+fn versions_of_platforms_are_those_of_their_page() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).expect(path);
+    let (readme, page) = (read("README.md"), read("docs/platforms.md"));
+    let (_, table) = readme.split_once("| platform | run by |").expect("the table");
+    let mut seen = 0;
+    for row in table.lines().skip(2).take_while(|line| line.starts_with('|')) {
+        let words = row.split([' ', ',', ';', '|', '\'']).filter(|word| word.contains('.'));
+        for version in words.filter(|word| word.starts_with(|c: char| c.is_ascii_digit())) {
+            assert!(page.contains(version), "{version} is not in docs/platforms.md: {row}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 8, "{seen} versions");
+}
