@@ -64,7 +64,7 @@ impl Check for Stream {
             // While more may come, a line is one behind its end only.
             let end = seen.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
             let lines = || self.unmatched(seen.get(..end).unwrap_or_default(), false);
-            let missing = wanted.missing().or_else(|| lines().map(Pattern::given));
+            let missing = wanted.missing().or_else(|| lines().map(Pattern::text));
             if missing.is_none() && !whole {
                 break;
             }
@@ -88,7 +88,7 @@ impl Check for Stream {
                 failure.with(&quote(seen)).with(who).with(end)
             })?;
             if n == 0 {
-                let last = || self.unmatched(seen, false).map(Pattern::given);
+                let last = || self.unmatched(seen, false).map(Pattern::text);
                 match wanted.missing().or_else(last) {
                     None => break,
                     Some(missing) => return Err(wanted.mismatch(missing, "closed")),

@@ -120,6 +120,8 @@ pub enum Output {
     Says(&'static str),
     /// A line of whatever kind, when healthy; else nothing.
     Line,
+    /// How many such lines there are.
+    Count,
     /// The lines that match of what the native arguments read.
     Lines(Arguments, &'static Pattern),
     /// The first line of what the native arguments read.
@@ -204,6 +206,20 @@ pub fn judge(reads: Reads, asked: &Asked) -> Result<Expr, Wrong> {
         (Output::Text(text), _) => Ok(settled(text)),
         (Output::Says(text), _) => Ok(reads.expr.choose(settled(text.as_bytes()), settled(b""))),
         (Output::Line | Output::Lines(..), Asked::Filled) => Ok(reads.expr),
+        (Output::Line | Output::Lines(..), Asked::Matches(pattern))
+            if pattern.given() == b"aF:" =>
+        {
+            Ok(reads.expr.negated())
+        }
+        // One or more; how many is not known.
+        (Output::Count, Asked::Number(compares, with))
+            if matches!(with, 0 | 1)
+                && !compares(&0, with)
+                && compares(&1, with)
+                && compares(&2, with) =>
+        {
+            Ok(reads.expr)
+        }
         (Output::Status(arguments, format, failed), _) => {
             let (none, list) = statuses(format, failed, asked);
             if list.is_empty() {
@@ -227,7 +243,7 @@ pub fn judge(reads: Reads, asked: &Asked) -> Result<Expr, Wrong> {
             let wanted = pattern.status().ok_or("of a head want its status: '200 OK'")?;
             Ok(more(arguments, b"--status=", &wanted))
         }
-        _ => Err("what is put out here is not read; want -o /dev/null with -w, or a body".into()),
+        _ => Err("what is put out here is not read; want a body, or -w with -o /dev/null, as a word of its own".into()),
     }
 }
 

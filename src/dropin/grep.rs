@@ -49,10 +49,11 @@ pub fn read(call: &Call<'_>) -> Result<Reads, Wrong> {
     let asked = Asked::Matches(pattern.clone());
     let expr = judge(stdin, &asked).map_err(|wrong| call.refuse(&wrong))?;
     // What an empty line matches may be one that is put out.
-    let lines = !given.has(b'q') && !given.has(b'c') && !empty;
+    let lines = !given.has(b'q') && !empty;
     // Not more than these lines, nor less, goes to a second grep.
     let whole = !b"omn".iter().any(|key| given.has(*key));
     let output = match stdin.output {
+        _ if given.has(b'c') && !given.has(b'q') => Output::Count,
         _ if !lines => Output::Unknown,
         Output::Body(arguments) if whole => Output::Lines(arguments, keep(pattern)),
         Output::Lines(arguments, before) if whole => {

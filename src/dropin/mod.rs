@@ -36,7 +36,7 @@ const NAMES: &str = "curl=http://HOST:PORT/PATH --expect TEXT\
     |wget=http://HOST:PORT/PATH --expect TEXT\
     |sh bash ash dash=TARGET TARGET, or --any TARGET TARGET\
     |pg_isready=postgres://HOST:PORT\
-    |redis-cli valkey-cli=redis://HOST:PORT\
+    |redis-cli valkey-cli keydb-cli=redis://HOST:PORT\
     |mysqladmin mariadb-admin=mysql://HOST:PORT\
     |nc ncat netcat=tcp://HOST:PORT --send TEXT --expect TEXT\
     |mongosh mongo=mongodb://HOST:PORT\
@@ -175,7 +175,8 @@ fn unknown(word: &[u8]) -> Wrong {
     const INSTEAD: &str = "jq=http://HOST:PORT/PATH --expect-json /status=UP\
         |netstat=listen:PORT|openssl=https://HOST:PORT|rabbitmq=amqp://HOST:PORT\
         |psql=postgres://HOST:PORT|mysql=mysql://HOST:PORT|find=file:///PATH --max-age 60s\
-        |stat=file:///PATH --max-age 60s|ps=process:NAME|ss=listen:PORT\
+        |stat=file:///PATH --max-age 60s|ps=process:NAME|ss=listen:PORT|dig=dns://HOST/NAME\
+        |kafka=kafka://HOST:PORT\
         |python=http://HOST:PORT/PATH|node=http://HOST:PORT/PATH|=TARGET; --help lists them";
     let word = quote(word);
     let mut text = ["'", &word, "' is not read here, want one of"].concat();

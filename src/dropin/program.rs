@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::expr::{Bytes, Expr};
+use super::small::globs;
 use super::{OWN, World, base, find, read};
 use crate::checks::TIMEOUT;
 use crate::cli::expand::Env;
@@ -16,6 +17,7 @@ use crate::input::Usage;
 use crate::input::secret::SHORT;
 use crate::plan::{self, Plan};
 use crate::text::contains;
+use crate::verdict::quote;
 
 /// The most that is read of a `$(cat FILE)`.
 const FILE: usize = 65_536;
@@ -136,6 +138,12 @@ fn hide(expr: Expr, yielded: &[Vec<u8>], secrets: &mut Vec<Vec<u8>>) {
 /// The checks of `expr`, made of their arguments.
 fn planned(expr: Expr, env: Env<'_>, secrets: &mut Vec<Vec<u8>>) -> Result<plan::Expr, Usage> {
     let (words, own) = match expr {
+        // What a shell would put in the place of a path is not known.
+        Expr::Native([file, ..])
+            if file.starts_with(b"file:") && (globs(file) || contains(file, b"/cwd/~")) =>
+        {
+            return Err(Usage::new(quote(file) + ": want the whole path of one file"));
+        }
         Expr::Native(words) => (words, false),
         Expr::Own(words) => (words, true),
         Expr::Settled(healthy, why) => {

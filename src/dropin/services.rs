@@ -77,7 +77,8 @@ pub fn pg_isready(call: &Call<'_>) -> Result<Reads, Wrong> {
         // A connection string, whose host wins.
         return Ok(Reads::native(given.with(path), says));
     }
-    if path.contains(&b'=') {
+    let path = path.strip_prefix(b"dbname=").unwrap_or(path);
+    if path.iter().any(|byte| b"= '\\".contains(byte)) {
         return Err(call.wrong(b"-d", "it with a database or postgres://HOST:PORT"));
     }
     let socket = host.is_empty() || host.starts_with(b"/");

@@ -25,7 +25,8 @@ pub fn pgrep(call: &Call<'_>) -> Result<Reads, Wrong> {
         (false, true) => given.give("--match=", b"arguments"),
         (false, false) => given.give("--match=", b"part"),
     }
-    Ok(Reads::native(given.with(join(&[b"process:", name])), Output::Says("1")))
+    let output = if given.has(b'c') { Output::Count } else { Output::Line };
+    Ok(Reads::native(given.with(join(&[b"process:", name])), output))
 }
 
 /// One of these names.
@@ -52,7 +53,7 @@ fn any(call: &Call<'_>, names: &[Bytes], scheme: &[u8]) -> Result<Reads, Wrong> 
     }
     match names {
         [] => Err(call.refuse("want a process")),
-        _ => Ok(Reads { expr, output: Output::Says("1") }),
+        _ => Ok(Reads { expr, output: Output::Line }),
     }
 }
 
@@ -96,6 +97,12 @@ fn found(call: &Call<'_>, texts: &[Bytes]) -> Result<Reads, Wrong> {
 pub fn file(path: &[u8]) -> Bytes {
     let here: &[u8] = if path.starts_with(b"/") { b"" } else { b"/proc/self/cwd/" };
     join(&[b"file://", here, path])
+}
+
+/// Whether a shell might put names of files in its place.
+#[inline(never)]
+pub fn globs(word: &[u8]) -> bool {
+    word.iter().any(|byte| b"*?[".contains(byte))
 }
 
 /// `timeout N WORDS`: GNU's and BusyBox's, which had the time as an option once.

@@ -1,8 +1,8 @@
 //! `test`, `[` and what of `[[` is like them.
 
 use super::Call;
-use super::expr::{Asked, Compares, Expr, Output, Reads, Value, join, judge, number};
-use super::small::file;
+use super::expr::{Asked, Bytes, Compares, Expr, Output, Reads, Value, join, judge, number};
+use super::small::{file, globs};
 use crate::input::pattern::Pattern;
 use crate::text::Wrong;
 
@@ -27,15 +27,12 @@ fn expression(call: &Call<'_>, words: &[Value]) -> Result<Expr, Wrong> {
     {
         return Ok(found);
     }
-    for joins in [b"-o", b"-a"] {
+    let (or, and) = if call.name == "[[" { (b"||", b"&&") } else { (b"-o", b"-a") };
+    for joins in [or, and] {
         let at = words.iter().position(|word| word.text() == joins).filter(|at| *at > 0);
         if let Some((left, [_, right @ ..])) = at.and_then(|at| words.split_at_checked(at)) {
             let (left, right) = (expression(call, left)?, expression(call, right)?);
-            return Ok(if joins == b"-o" {
-                left.choose(YES, right)
-            } else {
-                left.choose(right, NO)
-            });
+            return Ok(if joins == or { left.choose(YES, right) } else { left.choose(right, NO) });
         }
     }
     match words {
@@ -67,18 +64,11 @@ fn binary(call: &Call<'_>, left: Value, sign: &[u8], right: Value) -> Result<Opt
                 Value::Text(text) => (left, text),
                 check => (check, left.text()),
             };
-            // In [[ a pattern: of these only *TEXT* is read.
-            let inside = right.strip_prefix(b"*").and_then(|text| text.strip_suffix(b"*"));
-            let wanted = match inside {
-                Some(text) if call.name == "[[" => join(&[b"F:", text]),
-                _ => join(&[b"aF:", right]),
-            };
-            let found = asked(left, &Asked::Matches(Pattern::parse(wanted)?))?;
+            let found = asked(left, &Asked::Matches(Pattern::parse(wanted(call, right)?)?))?;
             let unlike = sign == b"!=";
             let found = if unlike { found.negated() } else { found };
             if let Value::Reads(_, false) = left
                 && (unlike || right.is_empty())
-                && call.name != "[["
             {
                 // Where nothing is put out, a shell has no word there, and test an error.
                 let filled = asked(left, &Asked::Filled);
@@ -100,6 +90,22 @@ fn binary(call: &Call<'_>, left: Value, sign: &[u8], right: Value) -> Result<Opt
         Some(number) => asked(left, &Asked::Number(compares, number)).map(Some),
         // An error of test's is none of its healthy ends.
         None => Ok(Some(NO)),
+    }
+}
+
+/// What is read of a pattern in `[[`.
+pub const PATTERN: &str = "TEXT or *TEXT*";
+
+/// The pattern of what stands behind a comparison.
+fn wanted(call: &Call<'_>, right: Bytes) -> Result<Bytes, Wrong> {
+    let inside = right.strip_prefix(b"*").and_then(|text| text.strip_suffix(b"*"));
+    let (flags, text) = match inside {
+        Some(text) if call.name == "[[" => (b"F:".as_slice(), text),
+        _ => (b"aF:".as_slice(), right),
+    };
+    match call.name == "[[" && globs(text) {
+        true => Err(call.wrong(right, PATTERN)),
+        false => Ok(join(&[flags, text])),
     }
 }
 

@@ -3,8 +3,8 @@
 
 use super::options::Parse;
 use super::{Flag, Options, Usage};
-use crate::text::{Wrong, contains, pieces};
-use crate::verdict::Failure;
+use crate::text::{Wrong, contains, pieces, row};
+use crate::verdict::{Failure, quote};
 
 /// Lines that are looked for, as `FLAGS:TEXT`.
 ///
@@ -77,8 +77,7 @@ impl Pattern {
 
     /// That this and `other` match one line; `None` where no one pattern says so.
     pub fn both(&self, other: &Self) -> Option<Self> {
-        let (_, own) = self.given.split_at_checked(self.flags.len() + 1)?;
-        let (_, more) = other.given.split_at_checked(other.flags.len() + 1)?;
+        let (own, more) = (self.text(), other.text());
         let first = [b"A", other.flags.as_slice(), b":", own].concat();
         let same = b"iwxa1".iter().all(|flag| self.has(*flag) == other.has(*flag))
             && Self::parse(&first).ok()?.parts == self.parts;
@@ -91,6 +90,11 @@ impl Pattern {
         &self.given
     }
 
+    /// The same without the flags.
+    pub fn text(&self) -> &[u8] {
+        self.given.get(self.flags.len() + 1..).unwrap_or_default()
+    }
+
     /// Whether only the end of all there is tells that the text is not in it.
     pub fn rejects(&self) -> bool {
         self.rejects
@@ -100,8 +104,23 @@ impl Pattern {
     pub fn failure(&self, what: &str, got: &str, seen: &[u8]) -> Failure {
         match self.rejects {
             true => Failure::holds(what, got, &self.given, seen),
-            false => Failure::lacks(what, got, &self.given, seen),
+            false => Failure::mismatch(what, got, &self.want()).with(&quote(seen)),
         }
+    }
+
+    /// What is wanted, in words.
+    fn want(&self) -> String {
+        /// By the flag that says most.
+        const WHERE: &str = "a=\" and nothing else|1=\" in its first line|A=\" in one line of it\
+            |i=\" in it, in any case|x=\" as a line of it|w=\" as a word of it|=\" in it";
+        let mut want = String::new();
+        for line in pieces(self.text(), if self.has(b'A') { b'\n' } else { 0 }) {
+            want.push_str(if want.is_empty() { "\"" } else { "\" and \"" });
+            want.push_str(&quote(line));
+        }
+        let fits = |flag: &str| flag.bytes().all(|flag| self.has(flag));
+        want.push_str(row(WHERE, &fits).unwrap_or_default().1);
+        want
     }
 
     fn has(&self, flag: u8) -> bool {

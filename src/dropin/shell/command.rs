@@ -4,6 +4,7 @@ use super::parser::{Node, Redirect, Simple, To};
 use super::{Shell, State, Variable};
 use crate::dropin::expr::{Bytes, Expr, Output, Reads, Value, join, keep};
 use crate::dropin::services::{address, escaped};
+use crate::dropin::test::PATTERN;
 use crate::dropin::{World, base, call, find, unknown};
 use crate::text::{Wrong, pieces};
 
@@ -13,6 +14,14 @@ pub enum Leaf {
     Reads(Reads),
     /// `exit`, with the code 0 or another.
     Exit(bool),
+}
+
+/// Why a list is refused where its output is judged.
+const LIST: &str = "a list in a pipe or in $( ) is not read here";
+
+/// Whether a command takes the shell's place.
+pub fn replaces(node: Node) -> bool {
+    matches!(node, Node::Simple(simple) if simple.calls(b"exec") && simple.words.len() > 1)
 }
 
 /// Words that only say how the next one is to be started.
@@ -37,7 +46,14 @@ impl Shell<'_> {
                 Ok(Leaf::Reads(found))
             }
             Node::Simple(simple) => self.simple(simple, stdin, state),
-            _ => Err(self.of.refuse("a list in a pipe or in $( ) is not read here")),
+            Node::Group(inner, []) | Node::Sub(inner, []) => self.leaf(*inner, stdin, state),
+            // A sleep behind a text only keeps the pipe open.
+            Node::Seq([Node::Simple(text), Node::Simple(more)])
+                if (text.calls(b"echo") || text.calls(b"printf")) && more.calls(b"sleep") =>
+            {
+                self.simple(text, None, state)
+            }
+            _ => Err(self.of.refuse(LIST)),
         }
     }
 
@@ -57,8 +73,15 @@ impl Shell<'_> {
             own.set(name, value, !simple.words.is_empty());
         }
         let mut words = Vec::new();
+        let condition = simple.calls(b"[[");
         for raw in &simple.words {
-            self.fields(raw, state, &mut words)?;
+            self.fields(raw, state, &mut words, condition)?;
+            // A star in quotes is no pattern.
+            if condition
+                && let [b'"' | b'\'', b'*', ..] | [.., b'\\', b'*'] | [.., b'*', b'"' | b'\''] = raw
+            {
+                return Err(self.of.wrong(raw, PATTERN));
+            }
         }
         let mut words = words.as_slice();
         while let [first, rest @ ..] = words
@@ -96,6 +119,9 @@ impl Shell<'_> {
         let text = |at: usize| words.get(at).map_or(&b""[..], |word| word.text());
         let option = text(1);
         match text(0) {
+            b"exit" | b"export" if words.iter().any(|word| matches!(word, Value::Reads(..))) => {
+                return Err(self.of.refuse("what a check puts out is no word of exit or export"));
+            }
             b"exit" => return self.exit(option, state),
             // What is read here is there.
             name if name == b"which" || name == b"command" && option == b"-v" => {
@@ -108,17 +134,19 @@ impl Shell<'_> {
                 let output = Output::Unknown;
                 return Ok(Leaf::Reads(Reads { output, ..Reads::settled(true, "") }));
             }
-            // A variable that a check fills is put out as it was; a body only where nothing parts it.
-            b"echo"
-                if let [_, Value::Reads(Reads { output, .. }, quoted)] = words
-                    && (matches!(output, Output::Status(..))
-                        || *quoted && matches!(output, Output::Body(_))) =>
-            {
-                let output = *output;
-                return Ok(Leaf::Reads(Reads { output, ..Reads::settled(true, "echo") }));
-            }
             b"echo" | b"printf" => {
-                let output = printed(words).map_or(Output::Unknown, Output::Text);
+                let output = match words {
+                    // A variable that a check fills is put out as it was; a body only where nothing
+                    // parts it.
+                    [_, Value::Reads(Reads { output, .. }, quoted)]
+                        if text(0) == b"echo"
+                            && (matches!(output, Output::Status(..))
+                                || *quoted && matches!(output, Output::Body(_))) =>
+                    {
+                        *output
+                    }
+                    words => printed(words).map_or(Output::Unknown, Output::Text),
+                };
                 return Ok(Leaf::Reads(Reads { output, ..Reads::settled(true, "echo") }));
             }
             b"set" => {
@@ -227,7 +255,7 @@ fn put(redirects: &[Redirect], reads: &mut Reads, state: &mut State) {
                 *sent = join(&[sent, text]);
             }
             (To::Null, Output::Head(_), _) if both => {}
-            (To::Null, ..) if one.from == b'1' => reads.output = Output::Text(b""),
+            (To::Null | To::Stderr, ..) if one.from == b'1' => reads.output = Output::Text(b""),
             _ => {}
         }
     }
@@ -279,10 +307,7 @@ fn printed(words: &[Value]) -> Option<Bytes> {
     let mut rest = text;
     while let [first, more @ ..] = rest {
         let (byte, after) = match (first, more) {
-            (b'\\', [b'n', after @ ..]) if escapes => (b'\n', after),
-            (b'\\', [b'r', after @ ..]) if escapes => (b'\r', after),
-            (b'\\', [b't', after @ ..]) if escapes => (b'\t', after),
-            (b'\\', [b'\\', after @ ..]) if escapes => (b'\\', after),
+            (b'\\', _) => escape(more, escapes, printf)?,
             (b'%', [b'%', after @ ..]) if printf => (b'%', after),
             (byte, after) => (*byte, after),
         };
@@ -293,4 +318,22 @@ fn printed(words: &[Value]) -> Option<Bytes> {
         out.push(b'\n');
     }
     Some(out.leak())
+}
+
+/// What a backslash and these put out, and what follows; `None` where shells disagree, as about all of
+/// an `echo` without `-e`.
+fn escape(text: Bytes, escapes: bool, printf: bool) -> Option<(u8, Bytes)> {
+    let (letter, after) = text.split_first().unwrap_or((&b' ', text));
+    let byte = match letter {
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'\\' => b'\\',
+        // More digits than that are another byte.
+        b'0' if !after.first().is_some_and(u8::is_ascii_digit) => 0,
+        b'a'..=b'f' | b'v' | b'x' | b'0'..=b'7' => return None,
+        _ if printf => return None,
+        _ => return Some((b'\\', text)),
+    };
+    Some((byte, after)).filter(|_| escapes)
 }

@@ -148,6 +148,10 @@ impl Shell<'_> {
             }
             Node::Pipe(_) | Node::Simple(_) => match self.leaf(node, None, &mut state)? {
                 Leaf::Exit(code) => (way.exit)(state, code),
+                // In the shell's place: nothing behind it is ever reached.
+                Leaf::Reads(reads) if command::replaces(node) => {
+                    self.fork(reads.expr, state, way, way.exit)
+                }
                 Leaf::Reads(reads) => self.fork(reads.expr, state, way, then),
             },
         }

@@ -36,6 +36,14 @@ pub struct Simple {
     pub redirects: Vec<Redirect>,
 }
 
+impl Simple {
+    /// Whether its first word is written so.
+    #[inline(never)]
+    pub fn calls(&self, name: &[u8]) -> bool {
+        self.words.first() == Some(&name)
+    }
+}
+
 /// Where a redirection leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum To {
@@ -249,7 +257,15 @@ impl Parser {
         let mut simple = Simple::default();
         loop {
             let mut more = self.redirects()?;
-            let word = self.peek()?;
+            let mut word = self.peek()?;
+            // Of [[ they are its own.
+            if word.is_empty()
+                && simple.calls(b"[[")
+                && let [b'&', b'&', ..] | [b'|', b'|', ..] = self.rest
+                && simple.words.last() != Some(&&b"]]"[..])
+            {
+                word = self.rest.get(..2).unwrap_or_default();
+            }
             let any = !more.is_empty() || !word.is_empty();
             simple.redirects.append(&mut more);
             if !any {
@@ -302,9 +318,11 @@ impl Parser {
             let word = self.peek()?;
             self.rest = self.rest.get(word.len()..).unwrap_or_default();
             let to = match (copies, word.trim_ascii()) {
-                (false, b"/dev/null" | b"\"/dev/null\"") | (true, b"-") => To::Null,
+                (_, b"/dev/null") | (false, b"\"/dev/null\"") | (true, b"-") => To::Null,
                 (true, b"1") | (false, b"/dev/stdout") => To::Stdout,
                 (true, b"2") | (false, b"/dev/stderr") => To::Stderr,
+                // The container's log is none of what is judged.
+                (false, path) if path.starts_with(b"/proc/1/fd/") => To::Stderr,
                 (true, [b'0' | b'3'..=b'9']) => To::Socket,
                 (false, path)
                     if path.starts_with(b"/dev/tcp/") || path.starts_with(b"\"/dev/tcp/") =>
@@ -312,7 +330,7 @@ impl Parser {
                     To::Tcp
                 }
                 (_, to) => {
-                    let want = "' is not read here behind a redirection, want /dev/null, &1 or &2: nothing is written";
+                    let want = "' is not read here behind a redirection, want /dev/null, /dev/tcp/HOST/PORT, &1, &2 or $(cat FILE): nothing is written";
                     return Err(["'", &quote(to), want].concat().into());
                 }
             };

@@ -5,6 +5,7 @@ use super::lexer::until;
 use super::parser::{Node, parse};
 use super::{Shell, State};
 use crate::dropin::expr::{Bytes, Expr, Output, Reads, Value, join, keep};
+use crate::dropin::small::globs;
 use crate::text::Wrong;
 
 /// The longest that a word may become, and the most words that a command may have.
@@ -24,6 +25,9 @@ fn name(text: Bytes) -> (Bytes, Bytes) {
 
 /// A variable that is not set.
 const UNSET: Value = Value::Text(b"");
+
+/// What is not known, as a word that has in it what a check is yet to find.
+static UNKNOWN: Reads = Reads { expr: Expr::Settled(true, b""), output: Output::Unknown };
 
 /// Words under construction.
 struct Fields<'f> {
@@ -56,16 +60,16 @@ impl Shell<'_> {
         raw: Bytes,
         state: &mut State,
         done: &mut Vec<Value>,
+        one: bool,
     ) -> Result<(), Wrong> {
-        let mut fields = Fields { open: None, done, whole: None, one: false };
+        let mut fields = Fields { open: one.then(Vec::new), done, whole: None, one };
         self.expand(raw, state, &mut fields)
     }
 
     /// What a word becomes that is never parted.
     pub fn value(&self, raw: Bytes, state: &mut State) -> Result<Value, Wrong> {
         let mut done = Vec::new();
-        let mut fields = Fields { open: Some(Vec::new()), done: &mut done, whole: None, one: true };
-        self.expand(raw, state, &mut fields)?;
+        self.fields(raw, state, &mut done, true)?;
         Ok(done.pop().unwrap_or(UNSET))
     }
 
@@ -132,10 +136,14 @@ impl Shell<'_> {
                 }
             }
             Value::Reads(reads, _) => {
-                let alone = fields.open.as_ref().is_none_or(Vec::is_empty);
-                if !alone || after.len() > 1 || double != (after == b"\"") {
+                let alone =
+                    fields.open.as_ref().is_none_or(Vec::is_empty) && fields.whole.is_none();
+                let all = alone && after.len() <= 1 && double == (after == b"\"");
+                if fields.one && !all {
                     return Err(self.of.refuse("want what a check puts out as a word of its own"));
                 }
+                // What is more than that may be put out, but not judged.
+                let reads = if all { reads } else { &UNKNOWN };
                 fields.whole = Some(Value::Reads(reads, double || fields.one));
             }
         }
@@ -179,6 +187,10 @@ impl Shell<'_> {
 
     /// A variable: the text's own, else the environment's.
     pub fn variable(&self, name: &[u8], state: &State) -> Option<Value> {
+        if name == b"PWD" {
+            // The shell's own.
+            return Some(Value::Reads(&UNKNOWN, true));
+        }
         match state.find(name) {
             Some(known) => Some(known.value),
             None => (self.world.variable)(name).map(|value| Value::Text(value.leak())),
@@ -232,6 +244,9 @@ impl Shell<'_> {
         if let Some(path) = path {
             // What cannot be read is nothing, as a shell has it.
             let path = self.value(path, &mut state)?.text();
+            if globs(path) {
+                return Err(self.of.wrong(path, "one file"));
+            }
             return Ok(trimmed((self.world.file)(path).unwrap_or_default().leak()));
         }
         if let Node::Or([a, b]) = tree

@@ -82,6 +82,11 @@ fn what_is_not_read_is_unhealthy_with_one_line() {
         ("curl -f http://a/ &", "'&' is not read here"),
         ("curl -f 'http://a/", "want a closing '"),
         ("kill 1", "nothing is signalled"),
+        ("[ ! -e /tmp/fail* ]", "want the whole path of one file"),
+        ("test -f ~/ready", "want the whole path of one file"),
+        ("test -f $PWD/ready", "want -n or -z"),
+        ("[[ ok == \"*o*\" ]]", "want TEXT or *TEXT*"),
+        ("echo 'a\\tb' | nc a 1", "want echo or printf in front"),
         ("[ $(curl -s http://a/) != x ]", "want $(...) in double quotes"),
         ("python -c x", "'python' is not read here"),
         ("", "want a check in it"),
@@ -156,6 +161,12 @@ fn files_processes_and_sockets() {
         (format!("kill -0 {pid}"), true),
         (format!("kill -0 {}", 4_000_000), false),
         ("pgrep no-such-process-here".into(), false),
+        ("[ \"$(pgrep -c no-such-process-here)\" -gt 0 ]".into(), false),
+        (format!("[[ -f {file} && ! -d {file} ]]"), true),
+        (format!("[[ -d {file} || -s {file} ]]"), true),
+        (format!("[[ -n $NOT_SET_HERE || -d {file} ]]"), false),
+        (format!("[[ \"$(cat {file})\" == *\"l o\"* ]]"), true),
+        (format!("exec test -f {file}; false"), true),
         (format!("nc -z 127.0.0.1 {port}"), true),
         (format!("nc -z 127.0.0.1 {closed}"), false),
         (format!("exec 3<>/dev/tcp/127.0.0.1/{port}"), true),
@@ -167,6 +178,31 @@ fn files_processes_and_sockets() {
             run(Command::new("bash").args(["-c", &text]).stderr(std::process::Stdio::null()));
         assert_eq!(theirs.code == Some(0), healthy, "{text}: {theirs:?}");
     }
+}
+
+#[test]
+fn what_grep_did_not_find_is_said_in_words() {
+    let port = answers("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nup\nb UP\n");
+    let folder = Folder::new("dropin-grep");
+    let file = folder.path("lines");
+    std::fs::write(&file, "up\nb UP\n").expect("a file");
+    for (words, want) in [
+        ("grep up | grep b", "\"up\" and \"b\" in one line of it"),
+        ("grep -i foo", "\"foo\" in it, in any case"),
+        ("grep -E 'a|c'", "\"a|c\" in it"),
+        ("grep -x UP", "\"UP\" as a line of it"),
+        ("grep -w u", "\"u\" as a word of it"),
+        ("grep '^b$'", "\"^b$\" in it"),
+        ("head -1 | grep UP", "\"UP\" in its first line"),
+        ("grep foo", "\"foo\" in it"),
+    ] {
+        for source in [format!("curl -s http://127.0.0.1:{port}/"), format!("cat {file}")] {
+            let found = check(&["sh", "-c", &format!("{source} | {words}")]);
+            found.unhealthy(&format!(", want {want}: up\\nb UP\\n"));
+        }
+    }
+    let text = format!("[ \"$(curl -s http://127.0.0.1:{port}/)\" = up ]");
+    check(&["sh", "-c", &text]).unhealthy("want \"up\" and nothing else: up\\nb UP");
 }
 
 /// Words as a shell parts them, quotes taken away.
