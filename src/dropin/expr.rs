@@ -120,6 +120,8 @@ pub enum Output {
     Says(&'static str),
     /// A line of whatever kind, when healthy; else nothing.
     Line,
+    /// Such a line, this one, when the native arguments are healthy; else nothing.
+    Found(Arguments, Bytes),
     /// How many such lines there are.
     Count,
     /// The lines that match of what the native arguments read.
@@ -205,6 +207,9 @@ pub fn judge(reads: Reads, asked: &Asked) -> Result<Expr, Wrong> {
     match (reads.output, asked) {
         (Output::Text(text), _) => Ok(settled(text)),
         (Output::Says(text), _) => Ok(reads.expr.choose(settled(text.as_bytes()), settled(b""))),
+        (Output::Found(arguments, text), _) => {
+            Ok(Native(arguments).choose(settled(text), settled(b"")))
+        }
         (Output::Line | Output::Lines(..), Asked::Filled) => Ok(reads.expr),
         (Output::Line | Output::Lines(..), Asked::Matches(pattern))
             if pattern.given() == b"aF:" =>

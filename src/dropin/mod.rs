@@ -45,6 +45,7 @@ const NAMES: &str = "curl=http://HOST:PORT/PATH --expect TEXT\
     |pidof=process:NAME\
     |kill=pid:NUMBER\
     |cat head=file:///PATH --expect TEXT\
+    |find=file:///PATH --max-age 60s\
     |grep egrep fgrep=TARGET --expect TEXT, --reject TEXT, or --grep FLAGS:TEXT\
     |grpc_health_probe=grpc://HOST:PORT/SERVICE\
     |timeout=--timeout 3s TARGET\
@@ -68,7 +69,7 @@ fn reader(name: &str) -> Reader {
         "pgrep" => small::pgrep,
         "pidof" => small::pidof,
         "kill" => small::kill,
-        "cat" => small::cat,
+        "cat" | "find" => small::cat,
         "grep" => grep::read,
         "grpc_health_probe" => services::grpc_health_probe,
         "timeout" => small::timeout,
@@ -174,7 +175,7 @@ fn unknown(word: &[u8]) -> Wrong {
     /// By words that contain the name.
     const INSTEAD: &str = "jq=http://HOST:PORT/PATH --expect-json /status=UP\
         |netstat=listen:PORT|openssl=https://HOST:PORT|rabbitmq=amqp://HOST:PORT\
-        |psql=postgres://HOST:PORT|mysql=mysql://HOST:PORT|find=file:///PATH --max-age 60s\
+        |psql=postgres://HOST:PORT|mysql=mysql://HOST:PORT\
         |stat=file:///PATH --max-age 60s|ps=process:NAME|ss=listen:PORT|dig=dns://HOST/NAME\
         |kafka=kafka://HOST:PORT\
         |python=http://HOST:PORT/PATH|node=http://HOST:PORT/PATH|=TARGET; --help lists them";

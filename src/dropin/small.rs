@@ -1,7 +1,7 @@
 //! The small ones: `pgrep`, `pidof` and `kill -0` (a process lives; nothing is signalled), `cat`,
 //! `timeout`.
 
-use super::expr::{Bytes, Expr, Output, Reads, Value, join};
+use super::expr::{Bytes, Expr, Output, Reads, Value, join, keep};
 use super::options::{self, Style};
 use super::{Call, call};
 use crate::input::value;
@@ -57,11 +57,26 @@ fn any(call: &Call<'_>, names: &[Bytes], scheme: &[u8]) -> Result<Reads, Wrong> 
     }
 }
 
-/// `cat FILE`: it can be read. Without one, what a pipe brings. And `head`.
+/// `cat FILE`: it can be read. Without one, what a pipe brings. And `head`, `find`.
 pub fn cat(call: &Call<'_>) -> Result<Reads, Wrong> {
     match call.name {
         "head" => head(call),
+        "find" => find(call),
         _ => found(call, &call.texts()?),
+    }
+}
+
+/// `find FILE -mmin -N`: its name is put out while it is not that old; the code is 0 either way.
+fn find(call: &Call<'_>) -> Result<Reads, Wrong> {
+    let given = options::read(call, Style::Go, "t:type|m:mmin")?;
+    let minutes = given.get(b'm').strip_prefix(b"-");
+    match (given.operands.as_slice(), minutes, given.get(b't')) {
+        ([path], Some(minutes @ [b'0'..=b'9', ..]), b"" | b"f") => {
+            let age = join(&[b"--max-age=", minutes, b"m"]);
+            let fresh = keep([file(path), b"--file-type=file", age]);
+            Ok(Reads::native(vec![file(path)], Output::Found(fresh, path)))
+        }
+        _ => Err(call.refuse("want FILE -mmin -N")),
     }
 }
 

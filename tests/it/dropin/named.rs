@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::symlink;
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use super::super::support::{Folder, answers, check, closed_port, command, exe, run, silent};
 
@@ -138,6 +139,10 @@ fn files_processes_and_sockets() {
     std::fs::write(&file, "all ok\n").expect("a file");
     let lines = folder.path("lines");
     std::fs::write(&lines, "a UP\nstatus DOWN\n").expect("a file");
+    let old = folder.path("old");
+    let then = SystemTime::now() - Duration::from_mins(3);
+    let created = std::fs::File::create(&old).expect("a file");
+    created.set_modified(then).expect("a time");
     let (_listener, port) = silent();
     let closed = closed_port();
     let pid = std::process::id();
@@ -167,6 +172,12 @@ fn files_processes_and_sockets() {
         (format!("[[ -n $NOT_SET_HERE || -d {file} ]]"), false),
         (format!("[[ \"$(cat {file})\" == *\"l o\"* ]]"), true),
         (format!("exec test -f {file}; false"), true),
+        (format!("find {file} -mmin -1 | grep -q ."), true),
+        (format!("test \"$(find {file} -mmin -2 -type f)\""), true),
+        (format!("find {file}.no -mmin -1 | grep -q ."), false),
+        (format!("[ -n \"$(find {old} -mmin -2)\" ]"), false),
+        (format!("[ -n \"$(find {old} -mmin -5)\" ]"), true),
+        (format!("find {old} -mmin -2"), true),
         (format!("nc -z 127.0.0.1 {port}"), true),
         (format!("nc -z 127.0.0.1 {closed}"), false),
         (format!("exec 3<>/dev/tcp/127.0.0.1/{port}"), true),
