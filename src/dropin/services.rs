@@ -93,13 +93,13 @@ pub fn pg_isready(call: &Call<'_>) -> Result<Reads, Wrong> {
 }
 
 /// `redis-cli ping`: PONG is healthy. What redis-cli prints and calls 0 all the same (NOAUTH,
-/// LOADING) is not.
+/// LOADING) is not, as it is not behind `| grep PONG`.
 pub fn redis_cli(call: &Call<'_>) -> Result<Reads, Wrong> {
     const OPTIONS: &str = "h:host|p:port|a:pass|!:user|u:uri|n:db|s:socket>--connect-to=unix:\
         |t:timeout>--timeout=|_.raw|_.no-raw|_.csv|_.json|_.no-auth-warning|^.tls\
         |k.insecure>--insecure|@:cacert>--cacert=|%:cert>--cert=|,:key>--key=|=:sni>--server-name=\
         |e.|2.|3.|4.>--ipv4|6.>--ipv6";
-    let given = options::read(call, Style::Getopt, OPTIONS)?;
+    let mut given = options::read(call, Style::Getopt, OPTIONS)?;
     let asked = given.operands.join(&b' ').to_ascii_lowercase();
     // The second is asked for by many a Compose file: that it is answered is what it finds out.
     if !matches!(asked.as_slice(), b"ping" | b"incr ping") {
@@ -115,6 +115,7 @@ pub fn redis_cli(call: &Call<'_>) -> Result<Reads, Wrong> {
     };
     let says = if asked.len() == 4 { Output::Says("PONG") } else { Output::Unknown };
     let target = if given.has(b'u') { given.get(b'u') } else { url.text() };
+    given.give("--grep=", b"x:PONG");
     Ok(Reads::native(given.with(target), says))
 }
 

@@ -3,7 +3,8 @@
 use super::{answered, ask, line, open, or_tls, parts};
 use crate::attempt::Attempt;
 use crate::checks::Check;
-use crate::input::{Options, Target, Usage, value};
+use crate::input::pattern::Pattern;
+use crate::input::{Flag, Options, Target, Usage, value};
 use crate::net::Peer;
 use crate::net::conversation::{Conversation, Decoded};
 use crate::text::split_once_str;
@@ -17,6 +18,9 @@ pub struct Redis {
     request: Vec<u8>,
     /// What is in it.
     steps: Vec<Step>,
+    /// What PONG must match. With any of these the answer to PING alone counts, and one that only asks for
+    /// a password is none, as for who reads what redis-cli puts out.
+    grep: Vec<Pattern>,
 }
 
 /// A command, and the answer that is wanted.
@@ -31,7 +35,7 @@ const SELECT: Step = Step { name: "SELECT", want: "OK" };
 const PING: Step = Step { name: "PING", want: "PONG" };
 
 impl Check for Redis {
-    /// Takes user, password and database from the URL, and what the peer takes.
+    /// Takes user, password and database from the URL, `--grep`, and what the peer takes.
     fn parse(target: &Target, options: &mut Options<'_>) -> Result<Self, Usage> {
         let (authority, peer) = parts(target, options)?;
         let (mut request, mut steps) = (Vec::new(), Vec::new());
@@ -60,7 +64,8 @@ impl Check for Redis {
         }
         command(&[PING.name], &mut request);
         steps.push(PING);
-        Ok(Self { peer, request, steps })
+        let grep = options.each(Flag::Grep, Pattern::parse)?;
+        Ok(Self { peer, request, steps, grep })
     }
 
     /// Sends all at once and reads the answers in turn.
@@ -83,7 +88,10 @@ impl Redis {
                 _ => or_tls(failure, talk, &self.peer, "rediss://"),
             })?;
             request = &[];
-            if anonymous && answer.starts_with("-NOAUTH") {
+            if !self.grep.is_empty() && *name != PING.name {
+                continue;
+            }
+            if anonymous && self.grep.is_empty() && answer.starts_with("-NOAUTH") {
                 return Healthy::saw("up, wants a password (NOAUTH)");
             }
             if answer.strip_prefix('+') != Some(want) {
@@ -94,7 +102,10 @@ impl Redis {
                 return Err(answered(name, said.trim_start_matches('-'), want));
             }
         }
-        Healthy::saw("PONG")
+        match self.grep.iter().find(|pattern| !pattern.matches(PING.want.as_bytes())) {
+            Some(pattern) => Err(pattern.failure("reply", PING.want, b"")),
+            None => Healthy::saw(PING.want),
+        }
     }
 }
 

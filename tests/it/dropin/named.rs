@@ -52,7 +52,7 @@ fn explain_prints_the_native_arguments() {
         ),
         (
             &["sh", "-c", "nc -z a 1 || timeout 3 redis-cli ping"],
-            r#"["/healthcheck", "tcp://a:1", "redis://localhost", "--timeout=3000ms", "--any"]"#,
+            r#"["/healthcheck", "tcp://a:1", "redis://localhost", "--grep=x:PONG", "--timeout=3000ms", "--any"]"#,
         ),
         (
             &["sh", "-c", "curl -fs http://a/ | grep status | grep UP"],

@@ -38,6 +38,8 @@ fn redis_cli_and_nc() {
             "[ $(redis-cli -p %P ping) = \"\" ] || [ nothing = x ]",
             "redis-cli --no-auth-warning --raw -n 1 -p %P ping",
             "redis-cli -u redis://127.0.0.1:%P ping",
+            "redis-cli -a any --no-auth-warning -p %P ping | grep PONG",
+            "redis-cli -n 99 -p %P ping | grep PONG",
             "timeout 5 redis-cli -p %P ping > /dev/null",
             "nc -z 127.0.0.1 %P",
             "nc -zv -w 2 127.0.0.1 %P 2>/dev/null",
@@ -53,10 +55,19 @@ fn redis_cli_and_nc() {
         &[
             "redis-cli --no-auth-warning -a pa/ss -p %P ping | grep PONG",
             "REDISCLI_AUTH=pa/ss redis-cli -p %P ping | grep PONG",
-            "redis-cli -p %P ping",
+            "[ \"$(redis-cli -a pa/ss --no-auth-warning -p %P ping)\" = PONG ]",
+            "! redis-cli -p %P ping | grep PONG",
+            "! redis-cli -a wrong --no-auth-warning -p %P ping | grep PONG",
+            "[ \"$(redis-cli -p %P ping)\" = nothing ]",
         ],
         port,
     );
+    // The one place where a drop-in is stricter: redis-cli calls its error 0.
+    for line in ["redis-cli -p %P ping", "redis-cli -a wrong --no-auth-warning -p %P ping"] {
+        let (ours, theirs) = both(&["dash"], &line.replace("%P", &port.to_string()));
+        assert_eq!((ours.code, theirs.code), (Some(1), Some(0)), "{ours:?}");
+        assert!(ours.out.contains("PING answered \"NOAUTH"), "{ours:?}");
+    }
 }
 
 #[test]

@@ -59,6 +59,13 @@ fn redis_with_a_password() {
     let at = format!("127.0.0.1:{port}");
     assert_eq!(healthy(&[&format!("redis://{at}")]), "up, wants a password (NOAUTH)");
     assert_eq!(healthy(&[&format!("redis://{at}/1")]), "up, wants a password (NOAUTH)");
+    assert_eq!(
+        unhealthy(&[&format!("redis://{at}"), "--grep", "x:PONG"]),
+        "PING answered \"NOAUTH Authentication required.\", want PONG"
+    );
+    let known = format!("redis://:p%40ss%2Fword@{at}");
+    assert_eq!(healthy(&[&known, "--grep", "i:pong"]), "PONG");
+    assert_eq!(unhealthy(&[&known, "--grep", "F:P.NG"]), "reply PONG, want \"P.NG\" in it");
     assert_eq!(healthy(&[&format!("redis://:p%40ss%2Fword@{at}/1")]), "PONG");
     assert_eq!(healthy(&[&format!("redis://default:p%40ss%2Fword@{at}")]), "PONG");
     let target = format!("redis://:${{PASS}}@{at}");
