@@ -103,6 +103,10 @@ impl Entry {
         let mut open = hosts.len();
         for turn in 0..=LATE {
             for ((host, check), next, failed) in hosts.iter_mut().filter(|host| host.1 == turn) {
+                // What it failed with says more than that no time is left.
+                if failed.is_some() && attempt.remaining().is_none() {
+                    break;
+                }
                 let parts = if turn == 0 && open > 1 { open * MOMENT } else { open };
                 let ask = |part: &Attempt<'_>| (check.run(part), part.remaining().is_some());
                 let (failure, timely) = match attempt.part(parts, &ask) {

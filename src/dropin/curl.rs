@@ -21,8 +21,12 @@ const OPTIONS: &str = "f.fail|f.fail-with-body|_.fail-early|s.silent|S.show-erro
 /// Reads curl's words. Of several URLs the last one's end is curl's.
 pub fn read(call: &Call<'_>) -> Result<Reads, Wrong> {
     let mut given = options::read(call, Style::Curl, OPTIONS)?;
-    let last = given.operands.last().copied();
-    let mut url = url_of(call, last.unwrap_or(given.get(b'$')))?;
+    let url = given.get(b'$');
+    let mut url = match given.operands.last() {
+        None => url_of(call, url)?,
+        Some(last) if url.is_empty() => url_of(call, last)?,
+        _ => return Err(call.refuse("want --url or a URL, not both")),
+    };
     for key in [b'o', b'D'] {
         let to = given.get(key);
         if !matches!(to, b"" | b"-" | b"/dev/null") {

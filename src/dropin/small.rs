@@ -68,10 +68,12 @@ pub fn cat(call: &Call<'_>) -> Result<Reads, Wrong> {
 
 /// `find FILE -mmin -N`: its name is put out while it is not that old; the code is 0 either way.
 fn find(call: &Call<'_>) -> Result<Reads, Wrong> {
-    let given = options::read(call, Style::Go, "t:type|m:mmin")?;
-    let minutes = given.get(b'm').strip_prefix(b"-");
-    match (given.operands.as_slice(), minutes, given.get(b't')) {
-        ([path], Some(minutes @ [b'0'..=b'9', ..]), b"" | b"f") => {
+    match call.texts()?.as_slice() {
+        [path, b"-mmin", [b'-', minutes @ ..]]
+        | [path, b"-type", b"f", b"-mmin", [b'-', minutes @ ..]]
+        | [path, b"-mmin", [b'-', minutes @ ..], b"-type", b"f"]
+            if !path.starts_with(b"-") && minutes.first().is_some_and(u8::is_ascii_digit) =>
+        {
             let age = join(&[b"--max-age=", minutes, b"m"]);
             let fresh = keep([file(path), b"--file-type=file", age]);
             Ok(Reads::native(vec![file(path)], Output::Found(fresh, path)))

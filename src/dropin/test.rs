@@ -28,7 +28,7 @@ fn expression(call: &Call<'_>, words: &[Value]) -> Result<Expr, Wrong> {
         return Ok(found);
     }
     let (or, and) = if call.name == "[[" { (b"||", b"&&") } else { (b"-o", b"-a") };
-    for joins in [or, and] {
+    for joins in [or, and].into_iter().filter(|_| words.len() > 2) {
         let at = words.iter().position(|word| word.text() == joins).filter(|at| *at > 0);
         if let Some((left, [_, right @ ..])) = at.and_then(|at| words.split_at_checked(at)) {
             let (left, right) = (expression(call, left)?, expression(call, right)?);
@@ -58,12 +58,13 @@ fn asked(value: Value, asked: &Asked) -> Result<Expr, Wrong> {
 
 /// A comparison; `None` when `sign` is none.
 fn binary(call: &Call<'_>, left: Value, sign: &[u8], right: Value) -> Result<Option<Expr>, Wrong> {
+    let (left, right, sign) = match (left, right) {
+        (left, Value::Text(text)) => (left, text, sign),
+        (Value::Text(text), check) => (check, text, mirrored(sign)),
+        _ => return Err(call.refuse("want a text on one side")),
+    };
     let compares: Compares = match sign {
         b"=" | b"==" | b"!=" => {
-            let (left, right) = match right {
-                Value::Text(text) => (left, text),
-                check => (check, left.text()),
-            };
             let found = asked(left, &Asked::Matches(Pattern::parse(wanted(call, right)?)?))?;
             let unlike = sign == b"!=";
             let found = if unlike { found.negated() } else { found };
@@ -86,10 +87,21 @@ fn binary(call: &Call<'_>, left: Value, sign: &[u8], right: Value) -> Result<Opt
         b"-ge" => i64::ge,
         _ => return Ok(None),
     };
-    match number(right.text()) {
+    match number(right) {
         Some(number) => asked(left, &Asked::Number(compares, number)).map(Some),
         // An error of test's is none of its healthy ends.
         None => Ok(Some(NO)),
+    }
+}
+
+/// The same of the other side.
+fn mirrored(sign: &[u8]) -> &[u8] {
+    match sign {
+        b"-lt" => b"-gt",
+        b"-le" => b"-ge",
+        b"-gt" => b"-lt",
+        b"-ge" => b"-le",
+        sign => sign,
     }
 }
 

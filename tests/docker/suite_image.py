@@ -138,7 +138,7 @@ class Image(unittest.TestCase):
             for name in ("Dockerfile", ".dockerignore", "Cargo.toml", "Cargo.lock", "build.rs", "scripts/build-small"):
                 Path(context, name).parent.mkdir(exist_ok=True)
                 shutil.copy(ROOT / name, f"{context}/{name}")
-            for name in ("alloc", "src"):
+            for name in ("alloc", "ring", "src"):
                 shutil.copytree(ROOT / name, f"{context}/{name}")
             with open(f"{context}/src/main.rs", "a") as source:
                 source.write(f"// Built again by {engine.PREFIX}.\n")

@@ -68,6 +68,10 @@ impl Check for Fcgi {
                     if !self.reject.is_empty() && head(&out).is_ok_and(rejected) {
                         break vec![0; 8];
                     }
+                    // To search all of it for each of many small records takes time, too.
+                    if attempt.remaining().is_none() {
+                        return Err(attempt.timed_out());
+                    }
                 }
                 STDERR => errors.extend_from_slice(&content),
                 END_REQUEST => break content,

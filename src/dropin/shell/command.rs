@@ -1,9 +1,12 @@
 //! One command of the shell: what is assigned, what is redirected, what the shell does itself.
 
+use std::cell::Cell;
+
 use super::parser::{Node, Redirect, Simple, To};
 use super::{Shell, State, Variable};
 use crate::dropin::expr::{Bytes, Expr, Output, Reads, Value, join, keep};
 use crate::dropin::services::{address, escaped};
+use crate::dropin::small::globs;
 use crate::dropin::test::PATTERN;
 use crate::dropin::{World, base, call, find, unknown};
 use crate::text::{Wrong, pieces};
@@ -76,10 +79,10 @@ impl Shell<'_> {
         let condition = simple.calls(b"[[");
         for raw in &simple.words {
             self.fields(raw, state, &mut words, condition)?;
-            // A star in quotes is no pattern.
-            if condition
-                && let [b'"' | b'\'', b'*', ..] | [.., b'\\', b'*'] | [.., b'*', b'"' | b'\''] = raw
-            {
+            // A star that was in quotes, or in a variable, is no pattern, or not surely.
+            let bare = matches!(raw, [b'*', .., b'*']) && !raw.ends_with(b"\\*");
+            let word = words.last().map_or(&b""[..], |word| word.text());
+            if condition && !bare && word != *raw && globs(word) {
                 return Err(self.of.wrong(raw, PATTERN));
             }
         }
@@ -193,15 +196,24 @@ impl Shell<'_> {
 
     /// A name, with the variables that its process would see.
     fn called(&self, words: &[Value], stdin: Option<Reads>, own: State) -> Result<Reads, Wrong> {
+        let checked = Cell::new(false);
         let variable = |name: &[u8]| {
             let outer = (self.world.variable)(name);
             match own.find(name) {
                 // What the process was started with stays exported.
-                Some(known) if known.seen || outer.is_some() => Some(known.value.text().to_vec()),
+                Some(known) if known.seen || outer.is_some() => {
+                    checked.set(checked.get() || matches!(known.value, Value::Reads(..)));
+                    Some(known.value.text().to_vec())
+                }
                 _ => outer,
             }
         };
-        call(words, stdin, World { variable: &variable, ..self.world }, self.of.depth + 1)
+        let world = World { variable: &variable, ..self.world };
+        let called = call(words, stdin, world, self.of.depth + 1);
+        match checked.get() {
+            true => Err(self.of.refuse("what a check puts out is no variable of a command")),
+            false => called,
+        }
     }
 
     /// The check that a redirection to or from `/dev/tcp/HOST/PORT` is.

@@ -243,7 +243,9 @@ impl Shell<'_> {
         };
         if let Some(path) = path {
             // What cannot be read is nothing, as a shell has it.
-            let path = self.value(path, &mut state)?.text();
+            let Value::Text(path) = self.value(path, &mut state)? else {
+                return Err(self.of.refuse("want the path of one file in $(cat FILE)"));
+            };
             if globs(path) {
                 return Err(self.of.wrong(path, "one file"));
             }

@@ -167,6 +167,9 @@ fn what_hosts_that_refuse_leave_over_is_for_the_slow_one() {
     let ((_one, one), (_two, two)) = (silent(), silent());
     let run = check(&[&url(&[one, slow]), "-t", "3s"]);
     run.unhealthy(&format!("127.0.0.1:{slow}: timed out after 1"));
+    // The last one left has all of it, and is not asked once more when there is none.
+    let run = check(&[&url(&[closed, one]), "-t", "1s"]);
+    assert!(run.unhealthy("while reading from").out.contains("timed out after 9"), "{run:?}");
     let run = check(&[&url(&[one, two, closed]), "-t", "1s"]);
     for host in [one, two] {
         run.unhealthy(&format!("127.0.0.1:{host}: timed out after "));
