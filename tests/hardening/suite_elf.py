@@ -36,7 +36,7 @@ def of(arch, flavour):
         exe = Elf(measure.build(arch, flavour))
         self.assertEqual(exe.machine, arch)
         self.assertEqual(exe.weaknesses(), [])
-        self.assertEqual(exe.symbols(), set(), "not stripped")
+        self.assertEqual(exe.symbols(), {}, "not stripped")
 
     return test
 
