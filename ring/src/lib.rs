@@ -6,7 +6,7 @@
 //! | `aes` | AES for processors with vectors and no AES; AES and GCM in one piece |
 //!
 //! Who defines a function first is linked, and what nobody asks for any more is not. The names have
-//! ring's version in them: of another version ring's own are linked again, 29 KB, and a test of the
+//! ring's version in them: of another version ring's own are linked again, 28 KB, and a test of the
 //! symbols fails.
 #![no_std]
 #![allow(non_snake_case, reason = "the names are ring's")]

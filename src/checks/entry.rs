@@ -90,36 +90,41 @@ impl Entry {
     pub fn run(&self, attempt: &Attempt<'_>) -> Verdict {
         /// Of the time, one part in so many is for the first look at all.
         const MOMENT: usize = 8;
-        /// The turn in which those are asked that were late.
+        // The turns: of all, of those whose failure may come of haste, of those that were late; none.
+        const ALL: u8 = 0;
+        const HASTY: u8 = 1;
         const LATE: u8 = 2;
+        const NONE: u8 = 3;
         if let [(_, check)] = self.checks.as_slice() {
             return check.run(attempt);
         }
         // With each the turn in which it is asked next. Not collect(): 24 bytes.
         let mut hosts = Vec::new();
         for check in &self.checks {
-            hosts.push((check, 0, None));
+            hosts.push((check, ALL, None));
         }
         let mut open = hosts.len();
-        for turn in 0..=LATE {
+        for turn in ALL..=LATE {
             for ((host, check), next, failed) in hosts.iter_mut().filter(|host| host.1 == turn) {
                 // What it failed with says more than that no time is left.
                 if failed.is_some() && attempt.remaining().is_none() {
                     break;
                 }
-                let parts = if turn == 0 && open > 1 { open * MOMENT } else { open };
+                let parts = if turn == ALL && open > 1 { open * MOMENT } else { open };
                 let ask = |part: &Attempt<'_>| (check.run(part), part.remaining().is_some());
                 let (failure, timely) = match attempt.part(parts, &ask) {
                     (Ok(Healthy(saw)), _) => return Healthy::saw([host, ": ", &saw].concat()),
                     (Err(failure), timely) => (failure, timely),
                 };
                 *next = match failure.step() {
-                    _ if !timely => LATE.max(turn + 1),
+                    _ if !timely && turn < LATE => LATE,
+                    _ if !timely => NONE,
                     // It refuses, or it answered.
-                    Step::Connect | Step::Judge => LATE + 1,
-                    _ => turn * LATE + 1,
+                    Step::Connect | Step::Judge => NONE,
+                    _ if turn == ALL => HASTY,
+                    _ => NONE,
                 };
-                open -= usize::from(*next > LATE);
+                open -= usize::from(*next == NONE);
                 *failed = Some(failure.of(host));
             }
         }

@@ -16,7 +16,8 @@ const OPTIONS: &str = "f.fail|f.fail-with-body|_.fail-early|s.silent|S.show-erro
     |E:cert>--cert=|,:key>--key=|_:connect-timeout|_:retry|_:retry-delay|_:retry-max-time\
     |_.retry-connrefused|_.retry-all-errors|_.http1.1|_.http1.0|_.http2|_.compressed\
     |_.no-progress-meter|_.no-keepalive|N.no-buffer|g.globoff|_.path-as-is|+:max-redirs|_:noproxy\
-    |_.basic|_.tlsv1.2|_.tcp-nodelay|_.no-alpn|_.no-sessionid|q.disable|#.progress-bar|0.|1.|l.list-only|$:url";
+    |_.basic|_.tlsv1.2|_.tcp-nodelay|_.no-alpn|_.no-sessionid|q.disable|#.progress-bar|0.|1.\
+    |l.list-only|$:url";
 
 /// Reads curl's words. Of several URLs the last one's end is curl's.
 pub fn read(call: &Call<'_>) -> Result<Reads, Wrong> {

@@ -248,7 +248,11 @@ pub fn judge(reads: Reads, asked: &Asked) -> Result<Expr, Wrong> {
             let wanted = pattern.status().ok_or("of a head want its status: '200 OK'")?;
             Ok(more(arguments, b"--status=", &wanted))
         }
-        _ => Err("what is put out here is not read; want a body, or -w with -o /dev/null, as a word of its own".into()),
+        _ => Err(
+            "what is put out here is not read; want a body, or -w with -o /dev/null, as a word \
+                  of its own"
+                .into(),
+        ),
     }
 }
 

@@ -90,7 +90,7 @@ impl Pattern {
         &self.given
     }
 
-    /// The same without the flags.
+    /// The same without the flags, which a text that is rejected has not.
     pub fn text(&self) -> &[u8] {
         self.given.get(self.flags.len() + 1..).unwrap_or_default()
     }
@@ -139,6 +139,11 @@ impl Pattern {
             }
             _ => None,
         }
+    }
+
+    /// The first of `all` that `text` is not as asked by.
+    pub fn unmatched<'p>(all: &'p [Self], text: &[u8]) -> Option<&'p Self> {
+        all.iter().find(|pattern| !pattern.matches(text))
     }
 
     /// Whether one of the lines of `text` is as asked, or the text that is rejected is not in it.

@@ -20,13 +20,17 @@ QEMU = {
 }
 
 
+def emulated(qemu, *command):
+    """The exit code, stdout and stderr of a command under `qemu`."""
+    measure.need(qemu)
+    done = subprocess.run([qemu, *command], env=measure.ENV, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    return done.returncode, done.stdout, done.stderr
+
+
 class Qemu(unittest.TestCase):
     def check(self, arch, flavour, *args):
         qemu, _ = QEMU[arch]
-        measure.need(qemu)
-        exe = measure.build(arch, flavour)
-        done = subprocess.run([qemu, exe, *args], env=measure.ENV, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
-        return done.returncode, done.stdout, done.stderr
+        return emulated(qemu, measure.build(arch, flavour), *args)
 
     def each(self):
         for arch, (_, flavours) in QEMU.items():
@@ -68,9 +72,9 @@ class Qemu(unittest.TestCase):
         with measure.Nginx() as nginx:
             for model in ("qemu64", "Nehalem", "Westmere", "Haswell", "max"):
                 with self.subTest(model):
-                    command = ["qemu-x86_64-static", "-cpu", model, exe, "--cacert", nginx.ca, "-t", "60s", f"{nginx.https}body/{measure.BODIES[-1]}", "-e", "the end"]
-                    done = subprocess.run(command, env=measure.ENV, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
-                    self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                    body = [f"{nginx.https}body/{measure.BODIES[-1]}", "-e", "the end"]
+                    code, out, err = emulated("qemu-x86_64-static", "-cpu", model, exe, "--cacert", nginx.ca, "-t", "60s", *body)
+                    self.assertEqual(code, 0, out + err)
 
     def test_each_handshake(self):
         """All keys, curves, suites and versions, of servers and of clients, against OpenSSL."""

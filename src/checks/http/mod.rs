@@ -303,7 +303,7 @@ impl Http {
             Err(pattern.failure("body", &got(), body))
         } else if let Some(text) = missing.first() {
             Err(Failure::lacks("body", &got(), text, body))
-        } else if let Some(pattern) = self.grep.iter().find(|pattern| !pattern.matches(body)) {
+        } else if let Some(pattern) = Pattern::unmatched(&self.grep, body) {
             Err(pattern.failure("body", &got(), body))
         } else {
             self.json.iter().try_for_each(|wanted| {

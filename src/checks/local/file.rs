@@ -137,7 +137,7 @@ impl File {
     /// Reads all of it, as much as a body may be.
     fn search_lines(&self, grep: &[Pattern], attempt: &Attempt<'_>) -> Result<(), Failure> {
         let content = file::read(path(&self.path), 1 << 20).map_err(|error| attempt.io(error))?;
-        match grep.iter().find(|pattern| !pattern.matches(&content)) {
+        match Pattern::unmatched(grep, &content) {
             None => Ok(()),
             Some(pattern) => {
                 let got = format!("of {}", Size(content.len() as u64));

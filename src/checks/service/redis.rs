@@ -102,7 +102,7 @@ impl Redis {
                 return Err(answered(name, said.trim_start_matches('-'), want));
             }
         }
-        match self.grep.iter().find(|pattern| !pattern.matches(PING.want.as_bytes())) {
+        match Pattern::unmatched(&self.grep, PING.want.as_bytes()) {
             Some(pattern) => Err(pattern.failure("reply", PING.want, b"")),
             None => Healthy::saw(PING.want),
         }
